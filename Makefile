@@ -1,0 +1,50 @@
+# fundlink: bare `make` lists the targets.
+PY ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_HOME ?= $(CURDIR)/.fundlink
+.DEFAULT_GOAL := help
+
+help:  ## この一覧 / this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+
+$(BIN)/python:
+	@command -v $(PY) >/dev/null || { echo "$(PY) がありません。PY=... で Python 3.11 以上を指定してください。"; exit 1; }
+	@$(PY) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PY) の venv が使えません。Debian なら: apt-get install python3-venv"; exit 1; }
+	$(PY) -m venv $(VENV)
+
+$(VENV)/run.ok: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/all.ok: requirements-all.lock $(VENV)/run.ok
+	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-all.lock
+	@touch $@
+
+venv: $(VENV)/run.ok  ## 製品の入った .venv を作る / build .venv with the product in it
+
+demo: $(VENV)/run.ok  ## 見本データで全工程を通す / run the whole road on sample data
+	FUNDLINK_HOME="$(DEMO_HOME)" $(BIN)/fundlink demo
+
+test: $(VENV)/all.ok  ## すべての試験 / every test (SQLite and PostgreSQL)
+	$(BIN)/pytest -q -n 2 --dist loadfile
+
+check: $(VENV)/all.ok  ## 書式・型・輸入規約・文書の鮮度 / format, lint, types, import contract, docs fresh
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m fundlink.formats.book --check docs/formats.md
+	@! grep -nE 'https?://' requirements.lock requirements-all.lock
+	$(BIN)/hadolint Dockerfile
+
+docs: $(VENV)/run.ok  ## docs/formats.md を作り直す / regenerate docs/formats.md
+	$(BIN)/python -m fundlink.formats.book docs/formats.md
+
+lock:  ## 依存の固定をやり直す（保守者） / re-lock dependencies (maintainers, needs uv)
+	uv lock
+	uv export -q --no-group dev --no-emit-project --no-header --format requirements-txt -o requirements.lock
+	uv export -q --all-groups --no-emit-project --no-header --format requirements-txt -o requirements-all.lock
+
+.PHONY: help venv demo test check docs lock

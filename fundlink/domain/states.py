@@ -1,0 +1,67 @@
+"""The life of a slip as rows: a step that is not in TRANSITIONS cannot happen.
+
+Called by pipeline and desk, and loaded into the store for the set work. The newest row of ``slip_state`` is the state;
+a slip without a row is ``issued``, a bill without a slip is ``draft``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+STATES: tuple[tuple[str, str], ...] = (
+    ("draft", "作成中"),
+    ("issued", "発番済"),
+    ("registered", "登録済"),
+    ("paid", "収納済"),
+    ("settled", "払込済"),
+    ("cleared", "消込済"),
+    ("refused", "登録不可"),
+    ("cancelled", "取消"),
+    ("superseded", "差替え"),
+    ("expired", "期限切れ"),
+    ("unknown", "結果不明"),
+)
+
+
+class Transition(NamedTuple):
+    """One allowed step: from a state, by a named event, to a state."""
+
+    before: str
+    event: str
+    after: str
+
+
+_UNPAID = ("issued", "registered", "refused", "unknown", "expired")
+
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition("draft", "number", "issued"),
+    Transition("issued", "acknowledge", "registered"),
+    Transition("issued", "refuse", "refused"),
+    Transition("issued", "lose", "unknown"),
+    Transition("unknown", "acknowledge", "registered"),
+    Transition("unknown", "refuse", "refused"),
+    Transition("refused", "acknowledge", "registered"),
+    Transition("refused", "lose", "unknown"),
+    Transition("registered", "expire", "expired"),
+    *(Transition(state, "cancel", "cancelled") for state in _UNPAID),
+    *(Transition(state, "supersede", "superseded") for state in _UNPAID),
+    # a payment proves the registration, whatever we had heard of it
+    *(Transition(state, "pay", "paid") for state in _UNPAID),
+    Transition("paid", "settle", "settled"),
+    # clearing and money are two tracks with no order between them; handing over ends the life of the slip
+    Transition("paid", "clear", "cleared"),
+    Transition("settled", "clear", "cleared"),
+    *(Transition(state, "withdraw", "registered") for state in ("paid", "settled", "cleared")),
+)
+
+
+def next_state(before: str, event: str) -> str | None:
+    """The state after an event, or None when that step is not allowed.
+
+    >>> next_state("issued", "acknowledge"), next_state("cancelled", "acknowledge")
+    ('registered', None)
+    """
+    return _STEPS.get((before, event))
+
+
+_STEPS = {(step.before, step.event): step.after for step in TRANSITIONS}

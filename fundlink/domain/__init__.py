@@ -1,0 +1,1 @@
+"""Pure words and rules of the trade: standard library only, read by every room."""

@@ -1,0 +1,1 @@
+"""Bytes to records and back, all driven by the layout tables in schemas/profiles."""

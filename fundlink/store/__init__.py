@@ -1,0 +1,1 @@
+"""The memory of fundlink: tables, migrations and every query. No rule of the trade is decided here."""

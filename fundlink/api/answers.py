@@ -1,0 +1,116 @@
+"""Answers of the API: JSON as given, or a problem (RFC 9457) with our codes; which status a code has is one table.
+
+Called by every other module of this room. Never shows a traceback, and never a value that came in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from fundlink.domain.problems import CATALOGUE, Problem
+
+PROBLEM_TYPE = "application/problem+json"
+JSON_TYPE = "application/json"
+RETRY_AFTER_S = "2"
+
+STATUS: dict[str, int] = {
+    "FL-API-001": 400,
+    "FL-API-002": 400,
+    "FL-API-003": 422,
+    "FL-API-004": 415,
+    "FL-API-005": 400,
+    "FL-API-006": 422,
+    "FL-API-007": 413,
+    "FL-API-008": 404,
+    "FL-API-009": 405,
+    "FL-API-010": 400,
+    "FL-API-011": 503,
+    "FL-API-012": 500,
+    "FL-BIL-001": 409,
+    "FL-BIL-002": 404,
+    "FL-BIL-003": 409,
+    "FL-BIL-004": 404,
+    "FL-BIL-005": 409,
+    "FL-BIL-006": 409,
+    "FL-GTW-003": 503,
+    "FL-IDM-001": 400,
+    "FL-IDM-002": 422,
+    "FL-IDM-003": 409,
+    "FL-IDM-004": 400,
+    "FL-LCK-001": 503,
+}
+"""Codes that are not listed are a content that cannot be taken: 422."""
+
+_RETRY = {"FL-API-011", "FL-IDM-003", "FL-LCK-001", "FL-GTW-003"}
+
+
+class Answer(NamedTuple):
+    """A finished answer; ``lasting`` when it tells of an effect and is therefore stored under its Idempotency-Key."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+    media_type: str = JSON_TYPE
+    lasting: bool = False
+
+    def stored(self) -> str:
+        """The answer as text, for the store."""
+        return json.dumps([self.body.decode(), self.headers, self.media_type], ensure_ascii=False)
+
+
+def restored(status: int, text: str) -> Answer:
+    """A stored answer as it was given, marked as a repeat."""
+    body, headers, media_type = json.loads(text)
+    marked = (*((name, value) for name, value in headers), ("Idempotent-Replayed", "true"))
+    return Answer(status, body.encode(), marked, media_type)
+
+
+def json_answer(status: int, value: Any, headers: Mapping[str, str] | None = None, *, lasting: bool = False) -> Answer:
+    """Any JSON value as an answer."""
+    return Answer(status, _dumped(value), tuple((headers or {}).items()), lasting=lasting)
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def pointer_of(shown: Mapping[str, Any]) -> str | None:
+    """The JSON pointer of a problem as shown, where it has one."""
+    place = shown.get("place")
+    if isinstance(place, str) and place.startswith("/"):
+        return place
+    return f"/{shown['field']}" if shown.get("field") else None
+
+
+def problem_answer(problems: Sequence[Problem], correlation_id: str, *, lasting: bool = False) -> Answer:
+    """Problems as one answer: the first one gives code, status and words, all of them follow when there are several."""
+    return shown_answer([told.as_json() for told in problems], correlation_id, lasting=lasting)
+
+
+def shown_answer(shown: Sequence[Mapping[str, Any]], correlation_id: str, *, lasting: bool = False) -> Answer:
+    """The same for problems that are JSON already."""
+    first = shown[0]
+    code = str(first["code"])
+    status = STATUS.get(code, 422)
+    body: dict[str, Any] = {
+        "type": f"urn:fundlink:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": first["message"],
+        "detail_en": first["message_en"],
+        "next": first["next"],
+        "pointer": pointer_of(first),
+        "place": first["place"],
+        "correlation_id": correlation_id,
+    }
+    if len(shown) > 1:
+        body["problems"] = [{**told, "pointer": pointer_of(told)} for told in shown]
+    headers = {"Retry-After": RETRY_AFTER_S} if code in _RETRY else {}
+    return Answer(status, _dumped(body), tuple(headers.items()), PROBLEM_TYPE, lasting)
+
+
+assert set(STATUS) <= set(CATALOGUE)

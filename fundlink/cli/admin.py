@@ -1,0 +1,114 @@
+"""Acts of staff and care of the installation as commands: municipality, reissue, keys, verify, audit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from fundlink.cli.show import emit
+from fundlink.cli.verbs import Json, jobs
+
+municipality_app = typer.Typer(help="団体の登録と一覧。", no_args_is_help=True, rich_markup_mode=None)
+keys_app = typer.Typer(help="署名の鍵と、信頼する証明書。", no_args_is_help=True, rich_markup_mode=None)
+audit_app = typer.Typer(help="操作の記録。", no_args_is_help=True, rich_markup_mode=None)
+
+
+@municipality_app.command("add")
+def add(code: Annotated[str, typer.Argument(help="団体コード（6桁）")], name: Annotated[str, typer.Option(help="団体名")] = "", as_json: Json = False) -> int:  # fmt: skip
+    """団体を登録する。"""
+    from fundlink import desk
+
+    with jobs() as work:
+        result = desk.add_municipality(work.rooms, code, name)
+    emit(result, as_json=as_json, words=lambda r: f"{r['code']} {r['name']} を{'登録しました' if r['added'] else 'すでに登録しています'}。")
+    return 0
+
+
+@municipality_app.command("list")
+def list_(as_json: Json = False) -> int:
+    """登録した団体の一覧。"""
+    from fundlink import desk
+
+    with jobs() as work:
+        result = desk.municipalities(work.rooms)
+    emit(
+        result, as_json=as_json, words=lambda r: "\n".join(f"{m['code']} {m['name']}" for m in r["municipalities"]) or "登録はありません。"
+    )
+    return 0
+
+
+def reissue(
+    bill: Annotated[str, typer.Argument(help="請求キー（~ 区切り）または連携キー")],
+    who: Annotated[str, typer.Option("--as", help="実施者")],
+    approved_by: Annotated[str, typer.Option("--approved-by", help="承認者（別の人）")],
+    as_json: Json = False,
+) -> int:
+    """納付書を再発行する（新しい eL番号。前のものは差替えになる）。"""
+    with jobs() as work:
+        result = work.reissue(bill, who, approved_by)
+    emit(result, as_json=as_json, words=lambda r: f"再発行しました: {r['institution_code']}-{r['case_key']}-{r['confirmation_number']}（{r['issue_count']} 回目）。`fundlink submit` で登録されます。")  # fmt: skip
+    return 0
+
+
+@keys_app.command("show")
+def show(as_json: Json = False) -> int:
+    """鍵と証明書の場所、証明書の指紋を表示する。"""
+    from fundlink import bootstrap
+
+    result = bootstrap.Keys(bootstrap.settings().folder / "keys", production=bootstrap.settings().environment == "production").describe()
+    emit(result, as_json=as_json, words=lambda r: "\n".join(f"{name}: {value}" for name, value in r.items()))
+    return 0
+
+
+@keys_app.command("make")
+def make(as_json: Json = False) -> int:
+    """模擬環境用の鍵と証明書を作る（本番では使えない）。"""
+    from fundlink import bootstrap
+
+    keys = bootstrap.Keys(bootstrap.settings().folder / "keys", production=bootstrap.settings().environment == "production")
+    keys.signer()
+    emit(keys.describe(), as_json=as_json, words=lambda r: "\n".join(f"{name}: {value}" for name, value in r.items()))
+    return 0
+
+
+@keys_app.command("forget-gateway")
+def forget_gateway(as_json: Json = False) -> int:
+    """覚えたゲートウェイの証明書を捨てる（模擬環境を作り直したとき）。次の通信で覚え直す。"""
+    from fundlink import bootstrap
+
+    keys = bootstrap.Keys(bootstrap.settings().folder / "keys", production=bootstrap.settings().environment == "production")
+    was_there = keys.gateway.exists()
+    keys.gateway.unlink(missing_ok=True)
+    emit({"forgotten": was_there}, as_json=as_json, words=lambda r: "忘れました。" if r["forgotten"] else "覚えている証明書はありません。")
+    return 0
+
+
+def verify(as_json: Json = False) -> int:
+    """守るべき約束（不変条件）を、書き込みとは別の SQL で確かめる。"""
+    from fundlink.store import verify as checker
+
+    with jobs() as work:
+        result: dict[str, Any] = checker.verify(work.rooms.store)
+    emit(result, as_json=as_json, words=lambda r: "\n".join(f"{i['id']} {'適合' if i['ok'] else '不適合'} {i['checked']:,} 件 {i['detail']}" for i in r["invariants"]))  # fmt: skip
+    return 0 if result["ok"] else 1
+
+
+@audit_app.command("verify")
+def audit_verify(as_json: Json = False) -> int:
+    """操作の記録が書き換えられていないかを確かめる。"""
+    from fundlink.store import audit
+
+    with jobs() as work, work.rooms.store.read() as connection:
+        result = audit.verify(connection)
+    emit(result, as_json=as_json, words=lambda r: f"{r['entries']:,} 件 {'異常なし' if r['ok'] else '異常: ' + str(r['first_bad'])}")
+    return 0 if result["ok"] else 1
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands and groups."""
+    app.command()(reissue)
+    app.command()(verify)
+    app.add_typer(municipality_app, name="municipality")
+    app.add_typer(keys_app, name="keys")
+    app.add_typer(audit_app, name="audit")

@@ -1,0 +1,209 @@
+"""The five verbs, the demo and the servers as commands. Thin: everything is done by jobs, demo, api and the mock's process."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fundlink.cli.show import ProgressTeller, emit, problem_lines, yen
+
+if TYPE_CHECKING:
+    from fundlink.jobs import Jobs
+
+Json = Annotated[bool, typer.Option("--json", help="結果を 1 個の JSON で標準出力に出す")]
+
+
+@contextmanager
+def jobs() -> Iterator[Jobs]:
+    """The verbs over the configured rooms, with progress for people."""
+    from fundlink import bootstrap
+    from fundlink.jobs import Jobs
+
+    teller = ProgressTeller()
+    rooms = bootstrap.build(bootstrap.settings(), progress=teller)
+    try:
+        yield Jobs(rooms)
+    finally:
+        teller.close()
+        rooms.store.close()
+
+
+def intake(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="取り込むファイル")] = [],  # noqa: B006
+    profile: Annotated[str, typer.Option(help="様式（プロファイル）の名前")] = "standard",
+    municipality: Annotated[str | None, typer.Option(help="団体コード（6桁）。違う団体のファイルは取り込まない")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="同じ結果を出すだけで、何も残さない")] = False,
+    folder: Annotated[Path | None, typer.Option(help="投入フォルダー。そろったファイルをすべて取り込み done / error へ移す")] = None,
+    as_json: Json = False,
+) -> int:
+    """請求データを取り込む。"""
+    from fundlink.domain.errors import UsageError
+
+    if not paths and folder is None:
+        raise UsageError("取り込むファイルを指定してください。")
+    with jobs() as work:
+        results = [work.intake(path, profile, municipality=municipality, dry_run=dry_run) for path in paths]
+        results += work.intake_folder(folder, profile, municipality=municipality) if folder is not None else []
+    emit(_summed(results), as_json=as_json, words=_intake_words)
+    return 1 if any(result["quarantined"] for result in results) else 0
+
+
+_SUMS = ("read", "accepted", "created", "updated", "unchanged", "cancelled", "conflicts", "rejected", "accepted_yen", "rejected_yen")
+
+
+def _summed(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """One file gives its own numbers; several give their sums and each one under ``files``."""
+    if not results:
+        return {**dict.fromkeys(_SUMS, 0), "file": None, "duplicate_of": None, "quarantined": False, "problems": [], "result_file": None, "files": []}  # fmt: skip
+    if len(results) == 1:
+        return {**results[0], "files": results}
+    return {
+        **results[0],
+        **{name: sum(result[name] for result in results) for name in _SUMS},
+        "quarantined": any(result["quarantined"] for result in results),
+        "problems": [told for result in results for told in result["problems"]][:1000],
+        "files": results,
+    }
+
+
+def _intake_words(result: Mapping[str, Any]) -> str:
+    lines = []
+    for one in result["files"]:
+        name = one["file"]["name"]
+        if one["duplicate_of"] is not None:
+            lines.append(f"{name}: 取込済みのファイルです（受付 {one['duplicate_of']}）。何も変えていません。")
+            continue
+        if one["quarantined"]:
+            lines += [f"{name}: 取り込めませんでした。ファイルは保管し、何も反映していません。", *problem_lines(one["problems"])]
+            continue
+        lines.append(f"{name}: 受付 {one['file_id']}  読込 {one['read']:,} 件")
+        lines.append(f"  受入 {one['accepted']:,} 件 {yen(one['accepted_yen'])}（追加 {one['created']:,} 更新 {one['updated']:,} 取消 {one['cancelled']:,} 変更なし {one['unchanged']:,} 要確認 {one['conflicts']:,}）")  # fmt: skip
+        lines.append(f"  拒否 {one['rejected']:,} 件 {yen(one['rejected_yen'])}")
+        lines += problem_lines(one["problems"])
+        if one["result_file"]:
+            lines.append(f"  行ごとの結果: {one['result_file']}")
+    return "\n".join(lines) or "取り込むファイルはありませんでした。"
+
+
+def submit(as_json: Json = False) -> int:
+    """納付書情報をゲートウェイに登録・更新・取消する。"""
+    with jobs() as work:
+        result = work.submit()
+    emit(result, as_json=as_json, words=lambda r: "\n".join([f"電文 {r['messages']:,} 通  納付書 {r['slips']:,} 件（受付 {r['registered']:,}  不可 {r['refused']:,}  結果不明 {r['unknown']:,}）", *problem_lines(r["problems"])]))  # fmt: skip
+    return 1 if any(told["code"] == "FL-GTW-003" for told in result["problems"]) else 0
+
+
+def collect(as_json: Json = False) -> int:
+    """収納・払込・入金の情報を受け取る。"""
+    with jobs() as work:
+        result = work.collect()
+    emit(result, as_json=as_json, words=lambda r: "\n".join([f"収納 {r['receipts']:,} 件  払込 {r['settlements']:,} 件  入金 {r['bank_credits']:,} 件（再送 {r['duplicates']:,}  隔離 {r['quarantined']:,}）", *problem_lines(r["problems"])]))  # fmt: skip
+    return 1 if any(told["code"] == "FL-GTW-003" for told in result["problems"]) else 0
+
+
+def reconcile(day: Annotated[str | None, typer.Option(help="営業日（YYYY-MM-DD）。省略するとすべて")] = None, as_json: Json = False) -> int:
+    """収納と請求、払込、入金を突き合わせる。"""
+    from fundlink.domain.errors import UsageError
+    from fundlink.domain.values import iso_date
+
+    if day is not None and iso_date(day) is None:
+        raise UsageError("--day は YYYY-MM-DD で指定してください。")
+    with jobs() as work:
+        result = work.reconcile(day)
+    emit(result, as_json=as_json, words=reconcile_words)
+    return 0
+
+
+def reconcile_words(result: Mapping[str, Any]) -> str:
+    """Outcomes and days for people."""
+    from fundlink.reconcile.outcomes import RULES, UNDETERMINED
+
+    names = {rule.outcome: rule.ja for rule in (*RULES, UNDETERMINED)}
+    states = {"open": "未了", "tied": "一致", "difference": "不一致", "closed": "締め済み"}
+    lines = [f"{names[name]}: {count:,} 件 {yen(result['outcomes_yen'][name])}" for name, count in result["outcomes"].items()]
+    lines += [
+        f"{d['day']} {d['municipality_code']} {d['fund_code'] or '---'}: {states[d['state']]}  収納 {yen(d['receipts_yen'])}  払込 {yen(d['settled_yen'])}  手数料 {yen(d['fee_yen'])}  入金 {yen(d['credited_yen'])}  差 {yen(d['difference_yen'])}"
+        for d in result["days"]
+    ]
+    return "\n".join(lines) or "収納はまだありません。"
+
+
+def export(out: Annotated[Path, typer.Option(help="引渡し先のフォルダー")], as_json: Json = False) -> int:
+    """消込データと納付書発行情報を基幹システムに引き渡す。"""
+    with jobs() as work:
+        result = work.export(out)
+    emit(result, as_json=as_json, words=lambda r: "\n".join([f"ファイル {r['files']:,} 個  消込 {r['entries']:,} 件 {yen(r['yen'])}  納付書発行 {r['slips']:,} 件", *(f"  {path}" for path in r["paths"])]))  # fmt: skip
+    return 0
+
+
+def demo(
+    bills: Annotated[int, typer.Option(min=30, max=5_000_000, help="請求の件数")] = 3000,
+    seed: Annotated[int, typer.Option(help="乱数の種。同じ種なら同じ結果")] = 7,
+    scenario: Annotated[str, typer.Option(help="模擬環境の筋書き")] = "everyday",
+    as_json: Json = False,
+) -> int:
+    """見本データで全工程を通す（模擬ゲートウェイを自動で起動）。"""
+    from fundlink import bootstrap
+    from fundlink.demo.play import play
+
+    said = sys.stderr if as_json else sys.stdout
+    result = play(bootstrap.settings(), bills=bills, seed=seed, scenario=scenario, say=lambda line: print(line, file=said, flush=True))  # noqa: T201
+    if as_json:
+        emit(result, as_json=True, words=str)
+    return 0 if result["ok"] else 1
+
+
+def serve() -> int:
+    """API を起動する（SQLite では作業係を含む）。"""
+    from fundlink import bootstrap
+    from fundlink.api.server import serve as run
+
+    run(bootstrap.settings())
+    return 0
+
+
+def work(once: Annotated[bool, typer.Option("--once", help="一巡だけ行う")] = False, as_json: Json = False) -> int:
+    """作業係: 投入フォルダーの取込・送信・受信・突合・引渡しを繰り返す。"""
+    import json
+    import threading
+
+    from fundlink import bootstrap
+    from fundlink.jobs import Jobs
+
+    found = bootstrap.settings()
+    rooms = bootstrap.build(found)
+    with bootstrap.owner(rooms):
+        runner = Jobs(rooms, owned=True)
+        if once:
+            emit(runner.round(), as_json=as_json, words=lambda r: json.dumps(r, ensure_ascii=False, indent=1))
+            return 0
+        runner.work(threading.Event(), found.interval_s, lambda told: emit(told, as_json=True, words=str))
+    return 0
+
+
+def mock(
+    port: Annotated[int, typer.Option(help="待受ポート")] = 8180,
+    seed: Annotated[int, typer.Option(help="乱数の種")] = 7,
+    scenario: Annotated[str, typer.Option(help="筋書き")] = "everyday",
+    host: Annotated[str, typer.Option(help="待受アドレス")] = "127.0.0.1",
+) -> int:
+    """模擬ゲートウェイ（支払サイト・銀行を含む）を起動する。"""
+    import os
+
+    from fundlink import bootstrap
+
+    state = bootstrap.settings().folder / "mock"
+    state.mkdir(parents=True, exist_ok=True)
+    arguments = [sys.executable, "-m", "mock_eltax", "--host", host, "--port", str(port), "--state", str(state), "--seed", str(seed), "--scenario", scenario]  # fmt: skip
+    os.execv(sys.executable, arguments)  # noqa: S606  (its own process from here on)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands in the order of the road."""
+    for command in (intake, submit, collect, reconcile, export, demo, serve, work, mock):
+        app.command()(command)

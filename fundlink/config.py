@@ -1,0 +1,81 @@
+"""Settings: everything that can be set from outside, read once by bootstrap. Imports nothing of ours.
+
+Source: environment variables with the prefix ``FUNDLINK_``. An unknown name refuses to start.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "FUNDLINK_"
+TOKYO = ZoneInfo("Asia/Tokyo")
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; ``faults`` names every wrong setting."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(faults))
+
+
+class Settings(BaseSettings):
+    """All settings; each description stands in the README's table."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
+
+    home: Path = Field(default=Path("~/.fundlink"), description="データの置き場所 / data folder")
+    database_url: str = Field(default="", description="空なら HOME の SQLite、または postgresql://… / empty: SQLite in HOME")
+    environment: Literal["demo", "production"] = Field(default="demo", description="production では鍵・団体の自動作成をしない")
+    gateway_url: str = Field(default="http://127.0.0.1:8180", description="ゲートウェイの接続先 / where the gateway listens")
+    gateway_certificate: Path | None = Field(default=None, description="信頼するゲートウェイの証明書（PEM） / pinned certificate")
+    gateway_timeout_s: float = Field(default=30.0, gt=0, description="1回の通信の上限秒数 / timeout of one call")
+    gateway_attempts: int = Field(default=4, ge=1, le=8, description="通信の最大試行回数 / attempts of one call")
+    profiles: Path | None = Field(default=None, description="追加プロファイルの置き場所（先に探す） / extra profiles, searched first")
+    now: dt.datetime | None = Field(default=None, description="業務時刻を固定する（試験用） / fixes business time")
+    host: str = Field(default="127.0.0.1", description="serve の待受アドレス / address of serve")
+    port: int = Field(default=8080, ge=0, le=65535, description="serve の待受ポート / port of serve")
+    chunk_rows: int = Field(default=10_000, ge=1, le=100_000, description="一度に処理する行数 / rows a chunk")
+    message_records: int = Field(default=10_000, ge=1, le=10_000, description="1電文の最大件数 / slips a message")
+    max_body_bytes: int = Field(
+        default=1_048_576, ge=1024, description="API 本文の上限（一括取込を除く） / API body limit but for bulk intake"
+    )
+    max_upload_bytes: int = Field(default=2_147_483_648, ge=1024, description="一括取込の上限 / bulk intake limit")
+    interval_s: float = Field(default=60.0, gt=0, description="work / serve が道を一巡する間隔 / pause between rounds of the worker")
+    seed: int | None = Field(default=None, description="確認番号を再現可能にする（production では不可） / seeded confirmation numbers")
+
+    @field_validator("now")
+    @classmethod
+    def _aware(cls, value: dt.datetime | None) -> dt.datetime | None:
+        return value.replace(tzinfo=TOKYO) if value is not None and value.tzinfo is None else value
+
+    @property
+    def folder(self) -> Path:
+        """The data folder, absolute."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def url(self) -> str:
+        """The SQLAlchemy address of the database."""
+        return self.database_url or f"sqlite:///{self.folder / 'fundlink.db'}"
+
+
+def read_settings() -> Settings:
+    """Settings from the environment; raises SettingsError naming every fault at once."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    faults = [f"知らない設定です: {name}" for name in sorted(os.environ) if name.startswith(PREFIX) and name not in known]
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        faults += [f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors()]
+        raise SettingsError(faults) from None
+    if faults:
+        raise SettingsError(faults)
+    return settings

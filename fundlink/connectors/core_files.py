@@ -1,0 +1,80 @@
+"""Files of core systems: read a handed-over file in pieces, take what is complete from a drop folder, put results atomically.
+
+Called by pipeline and bootstrap. It never looks into a file and never opens anything but a regular file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from fundlink.domain.errors import ProblemError, UsageError
+from fundlink.domain.problems import problem
+
+_PIECE = 1 << 20
+_UNFINISHED = (".tmp", ".part", ".filepart", ".crdownload", ".done", ".result.csv")
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """The bytes of a regular file; a link, a device or a folder is refused before it is opened."""
+    check_regular(path)
+    with path.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            yield piece
+
+
+def check_regular(path: Path) -> None:
+    """Raise UsageError for what is not there or is a folder, ProblemError (FL-FIL-002) for what is not a regular file."""
+    try:
+        mode = path.lstat().st_mode
+    except (OSError, ValueError) as error:
+        raise UsageError(f"ファイルがありません: {path}") from error
+    if stat.S_ISDIR(mode):
+        raise UsageError(f"フォルダーではなくファイルを指定してください: {path}")
+    if not stat.S_ISREG(mode):
+        raise ProblemError([problem("FL-FIL-002")])
+
+
+def waiting(folder: Path, still_s: float, now_s: float) -> list[Path]:
+    """Complete files of a drop folder, oldest name first: not hidden, not marked unfinished, unchanged for ``still_s`` or marked ``.done``."""
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.name.startswith(".") or path.name.endswith(_UNFINISHED) or not stat.S_ISREG(path.lstat().st_mode):
+            continue
+        done = path.with_name(path.name + ".done").exists()
+        if done or now_s - path.lstat().st_mtime >= still_s:
+            found.append(path)
+    return found
+
+
+def move(path: Path, folder: Path) -> Path:
+    """Move a taken file to a folder beside it; a name that is there already gets a number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / path.name
+    number = 1
+    while target.exists():
+        target = folder / f"{path.name}.{number}"
+        number += 1
+    path.rename(target)
+    path.with_name(path.name + ".done").unlink(missing_ok=True)
+    return target
+
+
+def put(path: Path, content: Iterable[bytes]) -> None:
+    """Write a file so that a reader sees all of it or nothing; it is on the disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            for piece in content:
+                stream.write(piece)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o640)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

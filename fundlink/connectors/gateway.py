@@ -1,0 +1,65 @@
+"""What the road needs of a gateway, as a protocol; the HTTPS connector and the in-memory twin both speak it.
+
+Called by pipeline.submit and pipeline.collect. Bytes in, bytes out: nothing is parsed here but the list of files.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class RemoteFile(NamedTuple):
+    """A file the gateway holds for an institution."""
+
+    file_id: str
+    sequence: int
+    kind: str  # receipt | settlement | bank_credit
+    name: str
+    business_day: str
+    sha256: str
+    size: int
+
+
+class Gateway(Protocol):
+    """The other side. ``submit`` and ``inquire`` raise OutcomeUnknownError when no usable answer came."""
+
+    def submit(self, message_id: str, body: bytes) -> bytes:
+        """Send a message; the bytes of the acknowledgement. The same id with the same bytes has one effect."""
+        ...
+
+    def inquire(self, message_id: str, institution_code: str) -> bytes:
+        """Ask for the acknowledgement of a message sent earlier; one that says ``absent`` when it never arrived."""
+        ...
+
+    def files(self, institution_code: str, after: int) -> list[RemoteFile]:
+        """Files for an institution with a higher sequence, ascending, at most one page."""
+        ...
+
+    def fetch(self, file_id: str) -> bytes:
+        """The bytes of one file."""
+        ...
+
+    def certificate(self) -> bytes:
+        """The certificate the gateway offers (PEM); trusted only in a demo environment."""
+        ...
+
+    def enrol(self, institution_code: str, certificate_pem: bytes) -> None:
+        """Make our certificate known for an institution (demo trust)."""
+        ...
+
+
+# how the gateway's own codes read in our words: the one place they are known
+REASONS: dict[str, str] = {
+    "E101": "別の内容で登録済み",
+    "E102": "この団体では取り扱わない公金種目",
+    "E103": "日付が受け付けられない",
+    "E104": "登録されていない納付書の変更・取消",
+    "E105": "納付済み",
+    "E106": "取消済み",
+    "E199": "その他の理由",
+    "R001": "署名がない、または合わない",
+    "R002": "様式に合わない",
+    "R003": "件数または合計が合わない",
+    "R004": "団体が登録されていない",
+    "R005": "電文番号が別の内容で使用済み",
+}

@@ -1,0 +1,471 @@
+"""Everything that can be wrong with what we receive: one permanent code a row, with words and a next step.
+
+Wrong input is a value (``Problem``), collected and handed on; the sentence is looked up here only when it is shown.
+Read by every room. Codes are retired but never reused. Personal values never enter a sentence: ``args`` carries
+numbers, names of fields, expected widths and the like.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+Severity = Literal["error", "warning"]
+
+
+class Meaning(NamedTuple):
+    """What a code means: its severity, the sentence and the next step in Japanese and English."""
+
+    severity: Severity
+    ja: str
+    en: str
+    next_ja: str
+    next_en: str
+
+
+class Problem(NamedTuple):
+    """One thing wrong at one place. ``line`` counts physical lines (records in flat files) from 1, ``column`` fields from 1."""
+
+    code: str
+    line: int | None = None
+    column: int | None = None
+    field: str | None = None
+    ja: str | None = None
+    args: tuple[tuple[str, str | int], ...] = ()
+    place: str | None = None  # XPath, JSON pointer, "byte 123" or "layout.csv:7" where line and column do not say it
+
+    @property
+    def severity(self) -> Severity:
+        """``error`` or ``warning``, from the catalogue."""
+        return CATALOGUE[self.code].severity
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that commands and answers print."""
+        meaning = CATALOGUE[self.code]
+        named = _Lenient(self.args)
+        return {
+            "code": self.code,
+            "severity": meaning.severity,
+            "line": self.line,
+            "column": self.column,
+            "field": self.field,
+            "ja": self.ja,
+            "place": self.place,
+            "message": meaning.ja.format_map(named),
+            "message_en": meaning.en.format_map(named),
+            "next": meaning.next_ja.format_map(named),
+        }
+
+
+class _Lenient(dict[str, Any]):
+    """Leaves a name without a value readable instead of failing while a failure is being told."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def problem(code: str, /, **given: Any) -> Problem:
+    """Build a Problem; known places go to their attribute, everything else into ``args``.
+
+    >>> problem("FL-CTL-001", line=9, expected=3, actual=2).as_json()["message"]
+    '管理レコードの値がデータと合いません（記載 3、実際 2）。'
+    """
+    places = {name: given.pop(name) for name in ("line", "column", "field", "ja", "place") if name in given}
+    return Problem(code, args=tuple(sorted(given.items())), **places)
+
+
+def _error(ja: str, en: str, next_ja: str, next_en: str) -> Meaning:
+    return Meaning("error", ja, en, next_ja, next_en)
+
+
+def _warning(ja: str, en: str, next_ja: str, next_en: str) -> Meaning:
+    return Meaning("warning", ja, en, next_ja, next_en)
+
+
+_FIX_ROW = (
+    "元のシステムでこの行を直し、同じファイル名でもう一度渡してください。",
+    "Correct the row in the core system and hand the file over again.",
+)
+_SEND_AGAIN = ("ファイルを作り直して、もう一度渡してください。", "Make the file again and hand it over once more.")
+_CHECK_PROFILE = ("プロファイルの指定とファイルの様式を確かめてください。", "Check that the profile named is the one of this file.")
+_ASK_SENDER = ("送信元に知らせ、正しい電文の再送を求めてください。", "Tell the sender and ask for a correct message.")
+_FIX_PROFILE = (
+    "示された行を直し、`fundlink profile check` をもう一度行ってください。",
+    "Correct the line shown and run `fundlink profile check` again.",
+)
+_FIX_REQUEST = ("要求を直して送り直してください。", "Correct the request and send it again.")
+_LOOK = ("内容を確かめ、必要なら元のシステムで直してください。", "Look at it; correct it in the core system if needed.")
+
+CATALOGUE: dict[str, Meaning] = {
+    # --- delimited files
+    "FL-CSV-001": _error("ファイルにデータがありません（0件）。", "The file holds no data record.", *_SEND_AGAIN),
+    "FL-CSV-002": _error(
+        "文字コードが様式と違います（{expected} のはずです）。",
+        "The bytes are not in the encoding of the profile ({expected}).",
+        *_SEND_AGAIN,
+    ),
+    "FL-CSV-003": _error("引用符が閉じていません。", "A quote is never closed.", *_SEND_AGAIN),
+    "FL-CSV-004": _error(
+        "項目の数が違います（{expected} のところ {actual}）。", "Wrong number of columns ({expected} expected, {actual} found).", *_FIX_ROW
+    ),
+    "FL-CSV-005": _error(
+        "見出し行が様式と違います（{detail}）。", "The header line is not that of the profile ({detail}).", *_CHECK_PROFILE
+    ),
+    "FL-CSV-006": _error(
+        "表計算ソフトで壊れた値のようです（先頭の0や桁が失われています）。",
+        "The value looks damaged by a spreadsheet (zeros or digits lost).",
+        "表計算ソフトで開かずに、元のシステムから出し直してください。",
+        "Export it from the core system again without opening it in a spreadsheet.",
+    ),
+    "FL-CSV-007": _error(
+        "1行が長すぎるか、項目が多すぎます（上限 {expected}）。",
+        "A line is too long or has too many columns (limit {expected}).",
+        *_SEND_AGAIN,
+    ),
+    # --- fixed-length files
+    "FL-FIX-001": _error(
+        "レコード長が違います（{expected} バイトのところ {actual} バイト）。",
+        "Wrong record length ({expected} bytes expected, {actual} found).",
+        *_SEND_AGAIN,
+    ),
+    "FL-FIX-002": _error("項目の境目で全角文字が切れています。", "A multi-byte character is cut by the edge of a field.", *_FIX_ROW),
+    "FL-FIX-003": _warning("カナ項目に、許された文字以外があります。", "A kana field holds a character outside its set.", *_LOOK),
+    "FL-FIX-004": _warning(
+        "改行の有無または種類が様式と違います（{actual} として読みました）。",
+        "Line ends differ from the profile (read as {actual}).",
+        *_CHECK_PROFILE,
+    ),
+    "FL-FIX-005": _error(
+        "必要なレコードがないか、終わりの後に続きがあります（{detail}）。",
+        "A record is missing or follows the end ({detail}).",
+        *_SEND_AGAIN,
+    ),
+    "FL-FIX-006": _error("レコードの並び順が違います（{detail}）。", "Records are out of order ({detail}).", *_SEND_AGAIN),
+    "FL-FIX-007": _error("数字項目が数字だけで埋まっていません。", "A numeric field is not filled with digits.", *_FIX_ROW),
+    "FL-FIX-008": _error(
+        "ファイルが途中で切れています（最後のレコードが {expected} バイト中 {actual} バイト）。",
+        "The file is cut in the middle of a record ({actual} of {expected} bytes).",
+        "送り手の転送が終わってから、もう一度渡してください。",
+        "Wait until the transfer is complete and hand it over again.",
+    ),
+    # --- control totals
+    "FL-CTL-001": _error(
+        "管理レコードの値がデータと合いません（記載 {expected}、実際 {actual}）。",
+        "A control total does not agree (stated {expected}, actual {actual}).",
+        "欠けや重なりがないか確かめ、ファイルを作り直してください。何も取り込んでいません。",
+        "Nothing was applied. Check for missing or repeated rows and make the file again.",
+    ),
+    "FL-CTL-002": _error(
+        "管理レコードの件数が桁あふれしています（記載 {expected}、実際 {actual}）。",
+        "A control count has wrapped (stated {expected}, actual {actual}).",
+        "ファイルを分けて作り直してください。",
+        "Split the file and make it again.",
+    ),
+    # --- values
+    "FL-VAL-001": _error("必須の項目が空です。", "A required field is empty.", *_FIX_ROW),
+    "FL-VAL-002": _error("項目の形が違います（{expected}）。", "The value has the wrong shape ({expected}).", *_FIX_ROW),
+    "FL-VAL-003": _error("桁数が多すぎます（{expected} まで）。", "The value is too long (at most {expected}).", *_FIX_ROW),
+    "FL-AMT-001": _error(
+        "金額が数字だけになっていません。",
+        "The amount is not digits only.",
+        "符号・カンマ・円記号・小数点・全角を付けず、半角数字だけにしてください。",
+        "Write half-width digits only: no sign, comma, currency mark or decimal point.",
+    ),
+    "FL-AMT-002": _error(
+        "金額が範囲外です（0 円以上 {expected} 円以下）。", "The amount is out of range (0 to {expected} yen).", *_FIX_ROW
+    ),
+    "FL-DATE-001": _error("暦にない日付、または様式と違う日付です。", "Not a calendar date in the form of the profile.", *_FIX_ROW),
+    "FL-DATE-002": _error(
+        "納期限がありません（金額が 0 円でない行には必要です）。", "The due date is missing though the total is above zero.", *_FIX_ROW
+    ),
+    "FL-DATE-003": _error("支払期限が納期限より前です。", "The payment limit lies before the due date.", *_FIX_ROW),
+    "FL-CODE-001": _error(
+        "コード表にない値です（{expected}）。",
+        "The code is not in the list ({expected}).",
+        "コード表を確かめるか、プロファイルに読み替えを加えてください。",
+        "Check the code list or map the code in the profile.",
+    ),
+    "FL-CHK-001": _error("団体コードの検査数字が違います。", "Wrong check digit of the municipality code.", *_FIX_ROW),
+    "FL-CHK-002": _warning(
+        "宛名番号の検査数字が合いません（古い番号なら問題ありません）。",
+        "The addressee number fails its check digit (fine for old numbers).",
+        *_LOOK,
+    ),
+    "FL-CHR-001": _error("使えない制御文字があります。", "The value holds a control character.", *_FIX_ROW),
+    "FL-CHR-002": _warning(
+        "外字または●が含まれています。",
+        "The value holds a private-use character or a substitute mark.",
+        "正しい文字を確かめてください。番号と金額は取り込みました。",
+        "Check the character; the row was accepted.",
+    ),
+    "FL-CHR-003": _error(
+        "見えない制御文字だけ、または文字の向きを変える文字があります。",
+        "The value holds only invisible characters or one that changes the direction of text.",
+        *_FIX_ROW,
+    ),
+    "FL-CHR-004": _error(
+        "相手の文字コード（{expected}）にない文字です。",
+        "The character does not exist in the target encoding ({expected}).",
+        "代わりの文字を決めて元のシステムで直してください。",
+        "Choose a replacement in the core system.",
+    ),
+    "FL-CHR-005": _warning(
+        "カナ項目に、カナ・英数字以外の文字があります。", "A kana field holds something other than kana, letters and digits.", *_LOOK
+    ),
+    "FL-DUP-001": _error(
+        "同じキーで内容の違う行が同じファイルにあります（行 {lines}）。",
+        "Rows with the same key but different content in one file (lines {lines}).",
+        "どちらが正しいかを確かめ、1行にして渡し直してください。",
+        "Decide which one is right and hand over a single row.",
+    ),
+    "FL-DUP-002": _warning(
+        "同じ内容のファイルは取込済みです（受付 {file_id}）。何も変えていません。",
+        "The same bytes were taken before (file {file_id}); nothing was changed.",
+        "何もする必要はありません。",
+        "Nothing to do.",
+    ),
+    "FL-DUP-003": _warning(
+        "同じ行が重なっています（最初は {first} 行目）。1件として扱いました。",
+        "The same row stands twice (first at line {first}); counted once.",
+        *_LOOK,
+    ),
+    "FL-BIL-001": _warning(
+        "納付済みの請求への変更です。人が確かめるまで反映しません。",
+        "A change of a bill that is already paid; a person decides.",
+        "過誤納・追加徴収のどちらにするかを担当課で決めてください。",
+        "Decide between refund and additional charge.",
+    ),
+    "FL-BIL-002": _warning("取消の対象となる請求がありません。", "There is no bill to cancel.", *_LOOK),
+    "FL-BIL-003": _error(
+        "この請求は再発行できません（状態: {state}）。",
+        "The bill cannot be re-issued (state: {state}).",
+        "収納・取消の状態を確かめてください。",
+        "Check whether it is paid or cancelled.",
+    ),
+    "FL-BIL-004": _error(
+        "該当する請求がありません。", "No such bill.", "請求キーまたは連携キーを確かめてください。", "Check the bill key or core key."
+    ),
+    "FL-BIL-005": _error(
+        "この請求は取り消せません（状態: {state}）。",
+        "The bill cannot be cancelled (state: {state}).",
+        "収納の状態を確かめてください。",
+        "Check whether it is paid.",
+    ),
+    "FL-BIL-006": _error(
+        "その連携キーに当たる請求が {count} 件あります。",
+        "{count} bills carry this core key.",
+        "請求キーで指定してください。",
+        "Name the bill by its bill key.",
+    ),
+    "FL-MUN-001": _error(
+        "別の団体のファイルです（{expected} のはずが {actual}）。",
+        "The file is of another municipality ({expected} expected, {actual} found).",
+        "渡し先を確かめてください。何も取り込んでいません。",
+        "Check the destination; nothing was applied.",
+    ),
+    "FL-MUN-002": _error(
+        "ファイルの団体（{expected}）と違う団体の行です。", "The row is of another municipality than its file ({expected}).", *_FIX_ROW
+    ),
+    "FL-MUN-003": _error(
+        "登録されていない団体です（{actual}）。",
+        "The municipality is not registered ({actual}).",
+        "`fundlink municipality add` で登録してください。",
+        "Register it with `fundlink municipality add`.",
+    ),
+    # --- XML and signature
+    "FL-XML-001": _error("DOCTYPE のある XML は受け取りません。", "XML with a DOCTYPE is refused.", *_ASK_SENDER),
+    "FL-XML-002": _error(
+        "処理命令または XInclude のある XML は受け取りません。", "XML with a processing instruction or XInclude is refused.", *_ASK_SENDER
+    ),
+    "FL-XML-003": _error("同梱の目録にないスキーマは使いません。", "Only schemas of the bundled catalogue are used.", *_FIX_PROFILE),
+    "FL-XML-004": _error("XML が深すぎるか大きすぎます。", "The XML is too deep or too large.", *_ASK_SENDER),
+    "FL-XML-006": _error("注釈を含む XML は受け取りません。", "XML with comments is refused.", *_ASK_SENDER),
+    "FL-XML-007": _error("名前空間または要素が様式と違います。", "A namespace or element is not that of the layout.", *_ASK_SENDER),
+    "FL-XML-008": _error("宣言された文字コードと中身が違います。", "The bytes are not in the declared encoding.", *_ASK_SENDER),
+    "FL-XML-009": _error(
+        "XML として読めません（途中切れ、余分なデータなど）。", "Not well-formed XML (truncated, trailing bytes …).", *_ASK_SENDER
+    ),
+    "FL-XML-010": _error("XML ではないデータです。", "The bytes are not XML at all.", *_ASK_SENDER),
+    "FL-XML-011": _error("xsi:nil / xsi:type は受け取りません。", "xsi:nil and xsi:type are refused.", *_ASK_SENDER),
+    "FL-XML-012": _error("スキーマに合いません（{detail}）。", "Not valid against the schema ({detail}).", *_ASK_SENDER),
+    "FL-SIG-001": _error("署名が本文を覆っていません。", "The signature does not cover the document.", *_ASK_SENDER),
+    "FL-SIG-002": _error("署名の構造が決められた形と違います。", "The structure of the signature is not the agreed one.", *_ASK_SENDER),
+    "FL-SIG-003": _error(
+        "信頼していない証明書による署名です。",
+        "Signed with a certificate that is not the pinned one.",
+        "相手の証明書が替わったかを確かめ、`fundlink keys` で登録してください。",
+        "Check whether the other side changed its certificate; pin it with `fundlink keys`.",
+    ),
+    "FL-SIG-004": _error("許していない署名方式です。", "An algorithm that is not allowed.", *_ASK_SENDER),
+    "FL-SIG-005": _error(
+        "署名が合いません。改ざんまたは破損のおそれがあります。", "The signature or digest does not verify.", *_ASK_SENDER
+    ),
+    "FL-SIG-006": _error("署名がありません。", "There is no signature.", *_ASK_SENDER),
+    "FL-SEM-001": _error(
+        "件数または合計額が明細と合いません（記載 {expected}、実際 {actual}）。",
+        "Count or total does not agree with the lines (stated {expected}, actual {actual}).",
+        *_ASK_SENDER,
+    ),
+    "FL-SEM-002": _error("この電文への答えではありません（{detail}）。", "Not an answer to this message ({detail}).", *_ASK_SENDER),
+    "FL-VER-001": _error(
+        "新しい版の電文です（{actual}）。",
+        "A message of a newer version ({actual}).",
+        "fundlink を更新してください。受信データは保管しています。",
+        "Update fundlink; the bytes are kept.",
+    ),
+    # --- receipts and settlements
+    "FL-RCP-002": _error(
+        "同じ取引番号で内容の違う収納が届きました。先の記録を残しています。",
+        "A receipt with a known transaction key but other content; the first one is kept.",
+        *_ASK_SENDER,
+    ),
+    "FL-RCP-005": _error("別の団体の収納です。", "A receipt of another municipality.", *_ASK_SENDER),
+    "FL-SET-001": _error(
+        "同じ版の払込通知で内容の違うものが届きました。先の記録を残しています。",
+        "A settlement line with a known key and edition but other content; the first one is kept.",
+        *_ASK_SENDER,
+    ),
+    "FL-BNK-001": _error(
+        "残高が明細と合いません（記載 {expected}、計算 {actual}）。",
+        "The balance does not follow from the entries (stated {expected}, computed {actual}).",
+        "金融機関に確かめてください。",
+        "Ask the bank.",
+    ),
+    # --- gateway
+    "FL-GTW-001": _error(
+        "ゲートウェイが電文を受け付けませんでした（{reason}）。",
+        "The gateway refused the message ({reason}).",
+        "理由を確かめてください。納付書は登録されていません。",
+        "Look at the reason; nothing was registered.",
+    ),
+    "FL-GTW-002": _error(
+        "ゲートウェイの答えが分かりません。次の実行で照会します。",
+        "The gateway's answer is unknown; the next run inquires.",
+        "`fundlink submit` をもう一度行ってください。",
+        "Run `fundlink submit` again.",
+    ),
+    "FL-GTW-003": _error(
+        "ゲートウェイにつながりません。",
+        "The gateway cannot be reached.",
+        "接続先（FUNDLINK_GATEWAY_URL）と、相手が動いているかを確かめてください。",
+        "Check FUNDLINK_GATEWAY_URL and that the other side runs.",
+    ),
+    # --- eL-QR
+    "FL-ELQ-001": _error(
+        "255 桁の数字ではありません（{actual} 桁）。", "Not 255 digits ({actual} found).", "読み取り直してください。", "Scan it again."
+    ),
+    "FL-ELQ-002": _error(
+        "CRC が合いません。",
+        "The CRC does not agree.",
+        "読み取り直すか、手入力の誤りを確かめてください。",
+        "Scan it again or look for a typing error.",
+    ),
+    "FL-ELQ-003": _error(
+        "タグまたは長さが違います。",
+        "A tag or length is not that of an eL-QR.",
+        "eL-QR であることを確かめてください。",
+        "Check that it is an eL-QR.",
+    ),
+    "FL-ELQ-004": _error("日付が暦にありません。", "A date is not a calendar date.", "読み取り直してください。", "Scan it again."),
+    "FL-ELQ-005": _error("2 か所の金額が一致しません。", "The two amounts differ.", "読み取り直してください。", "Scan it again."),
+    "FL-ELQ-006": _error(
+        "eL-QR の項目の値が正しくありません。",
+        "A value cannot stand in an eL-QR.",
+        "値の桁数と種類を確かめてください。",
+        "Check digits and width of the value.",
+    ),
+    "FL-ELQ-007": _error(
+        "eL-QR の固定値が違います。",
+        "A fixed value of the eL-QR differs.",
+        "eL-QR であることを確かめてください。",
+        "Check that it is an eL-QR.",
+    ),
+    # --- REST
+    "FL-API-001": _error("JSON として読めません。", "The body is not JSON.", *_FIX_REQUEST),
+    "FL-API-002": _error("同じ名前の項目が 2 回あります。", "A name stands twice in the object.", *_FIX_REQUEST),
+    "FL-API-003": _error("知らない項目、または変えられない項目です。", "An unknown member, or one that may not be set.", *_FIX_REQUEST),
+    "FL-API-004": _error("内容の種類または文字コードを受け付けません。", "This content type or charset is not accepted.", *_FIX_REQUEST),
+    "FL-API-005": _error("JSON が深すぎます。", "The JSON is nested too deeply.", *_FIX_REQUEST),
+    "FL-API-006": _error("limit または cursor が正しくありません。", "limit or cursor is not valid.", *_FIX_REQUEST),
+    "FL-API-007": _error(
+        "本文が大きすぎます（上限 {expected} バイト）。", "The body is too large (limit {expected} bytes).", *_FIX_REQUEST
+    ),
+    "FL-API-008": _error("見つかりません。", "Not found.", "URL を確かめてください。", "Check the URL."),
+    "FL-API-009": _error(
+        "このメソッドは使えません。", "Method not allowed.", "URL とメソッドを確かめてください。", "Check URL and method."
+    ),
+    "FL-API-010": _error("ヘッダーに使えない文字があります。", "A header holds a character that is not allowed.", *_FIX_REQUEST),
+    "FL-API-011": _error(
+        "ただいま処理できません。",
+        "Temporarily unavailable.",
+        "しばらくして同じ Idempotency-Key で送り直してください。",
+        "Send it again later with the same Idempotency-Key.",
+    ),
+    "FL-API-012": _error(
+        "内部の誤りです。", "Internal error.", "相関番号 correlation_id を添えて問い合わせてください。", "Report the correlation_id."
+    ),
+    "FL-IDM-001": _error("Idempotency-Key がありません。", "Idempotency-Key is missing.", *_FIX_REQUEST),
+    "FL-IDM-002": _error(
+        "同じ Idempotency-Key で違う内容が送られました。",
+        "The Idempotency-Key was used with another body.",
+        "新しい Idempotency-Key を使ってください。",
+        "Use a new Idempotency-Key.",
+    ),
+    "FL-IDM-003": _error(
+        "同じ Idempotency-Key の処理中です。",
+        "A request with this Idempotency-Key is in flight.",
+        "少し待って同じ要求を送り直してください。",
+        "Wait and send the same request again.",
+    ),
+    "FL-IDM-004": _error(
+        "Idempotency-Key の形が正しくありません（1〜255 字の印字可能な ASCII）。",
+        "Idempotency-Key is not valid (1 to 255 printable ASCII characters).",
+        *_FIX_REQUEST,
+    ),
+    # --- files, locks, configuration
+    "FL-FIL-001": _error(
+        "このファイル名は受け取れません。",
+        "This file name cannot be taken.",
+        "名前を変えて渡し直してください。",
+        "Rename it and hand it over again.",
+    ),
+    "FL-FIL-002": _error(
+        "通常のファイルではありません。", "Not a regular file.", "ファイルそのものを渡してください。", "Hand over the file itself."
+    ),
+    "FL-FIL-003": _error(
+        "ファイルの様式を読めません（{detail}）。", "The file cannot be read in the form of the profile ({detail}).", *_CHECK_PROFILE
+    ),
+    "FL-FIL-005": _error("受信した内容のハッシュが通知と違います。", "The bytes received do not have the announced hash.", *_ASK_SENDER),
+    "FL-LCK-001": _error(
+        "ほかの実行が進行中です。",
+        "Another run is in progress.",
+        "終わってからもう一度行ってください。",
+        "Run it again when the other one has ended.",
+    ),
+    "FL-CFG-001": _error(
+        "設定が正しくありません（{detail}）。",
+        "The configuration is wrong ({detail}).",
+        "README の設定表を確かめてください。",
+        "See the table of settings in the README.",
+    ),
+    "FL-CFG-002": _error(
+        "安全でない設定です（{detail}）。",
+        "The configuration is unsafe ({detail}).",
+        "本番環境で許される設定にしてください。",
+        "Use a setting that is allowed in production.",
+    ),
+    "FL-CFG-003": _error(
+        "鍵または証明書が使えません（{detail}）。",
+        "A key or certificate cannot be used ({detail}).",
+        "`fundlink keys` で確かめてください。",
+        "Check with `fundlink keys`.",
+    ),
+    "FL-PRF-001": _error(
+        "プロファイルが見つかりません（{detail}）。",
+        "The profile was not found ({detail}).",
+        "`fundlink profile list` で名前を確かめてください。",
+        "See `fundlink profile list`.",
+    ),
+    "FL-PRF-002": _error("プロファイルの誤り: {detail}", "Fault in the profile: {detail_en}", *_FIX_PROFILE),
+    "FL-PRF-003": _warning("プロファイルの注意: {detail}", "Remark on the profile: {detail_en}", *_FIX_PROFILE),
+    "FL-PRF-004": _error("このプロファイルに {detail} の様式はありません。", "The profile carries no {detail}.", *_CHECK_PROFILE),
+}

@@ -1,0 +1,130 @@
+"""A message of a profile: reader, writer, samples and spoiled files, whatever its form.
+
+Built by profiles; used by the pipeline, which never asks for the form. It knows no other message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from fundlink.formats import delimited, fixed, samples
+from fundlink.formats.catalogue import FILE_ATTRIBUTES, Attribute, Spec, Terms
+from fundlink.formats.kinds import Cell, Setting, bind
+from fundlink.formats.layout import Field
+from fundlink.formats.reading import Reader, Sourced
+from fundlink.formats.rows import Row
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What ``profile.toml`` says about one message, already checked."""
+
+    kind: str
+    form: str
+    layout: str
+    encoding: str = "utf-8"
+    newline: str = "auto"
+    header: bool = True
+    delimiter: str = ","
+    empty_date: str | None = None
+    padded: bool = False
+    root: str = ""
+    namespace: str = ""
+    xsd: Path | None = None
+    variants: tuple[tuple[str, str], ...] = ()  # layout, when
+
+
+class Form(Protocol):
+    """What a form of file does for its message."""
+
+    def source(self, stream: BinaryIO, reader: Reader) -> Sourced:
+        """Lines with their cells."""
+
+    def written(self, records: Iterable[Any], header: Mapping[str, Any]) -> Iterator[bytes]:
+        """The bytes of a file."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of one profile."""
+
+    declared: Declared
+    spec: Spec
+    fields: tuple[Field, ...]
+    terms: Terms
+    codes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    variants: tuple[tuple[str, tuple[Field, ...]], ...] = ()  # when, fields
+
+    @property
+    def kind(self) -> str:
+        """billing, payment …"""
+        return self.declared.kind
+
+    @property
+    def form(self) -> str:
+        """delimited, fixed, xml, xlsx or json."""
+        return self.declared.form
+
+    @property
+    def encoding(self) -> str:
+        """utf-8, utf-8-sig or cp932."""
+        return self.declared.encoding
+
+    @property
+    def record(self) -> Any:
+        """The NamedTuple this message carries."""
+        return self.spec.record
+
+    @cached_property
+    def setting(self) -> Setting:
+        """What all cells of this message share."""
+        given = self.declared
+        return Setting(given.form, given.encoding, self.terms.era, given.empty_date, self.codes)
+
+    def cells(self, record: str, fields: Iterable[Field] | None = None) -> list[Cell]:
+        """The bound fields of one kind of record."""
+        chosen = [row for row in (self.fields if fields is None else fields) if row.record == record]
+        return [bind(row, self.attribute(row), self.setting) for row in chosen]
+
+    def attribute(self, row: Field) -> Attribute | None:
+        """What a field carries: of the record, or of the whole file in a control record."""
+        if row.record == "data":
+            return self.spec.named.get(row.name)
+        return FILE_ATTRIBUTES.get(row.name) or self.spec.named.get(row.name)
+
+    @cached_property
+    def row(self) -> Row:
+        """The compiled data record."""
+        return Row(self.spec, self.cells("data"), self.terms)
+
+    @cached_property
+    def _form(self) -> Form:
+        return FORMS[self.form](self)
+
+    def reader(self, stream: BinaryIO, *, chunk_rows: int = 10_000) -> Reader:
+        """Chunks of records and problems; ProblemError when the whole file cannot be taken, also after chunks."""
+        return Reader(lambda reader: self._form.source(stream, reader), chunk_rows)
+
+    def writer(self, records: Iterable[Any], header: Mapping[str, Any] | None = None) -> Iterator[bytes]:
+        """The bytes of a file, streamed; ProblemError for a value that cannot be written."""
+        return self._form.written(records, header or {})
+
+    def sample_header(self, seed: int = 0) -> dict[str, Any]:
+        """Header attributes of a sample file."""
+        cells = [cell for record in ("header", "trailer", "end") for cell in self.cells(record)]
+        return samples.header_values(cells, self.row, seed)
+
+    def sample(self, seed: int, rows: int) -> list[Any]:
+        """Made-up records that survive writing and reading."""
+        return samples.records(self.row, self.sample_header(seed), seed, rows)
+
+    def sample_file(self, seed: int, rows: int) -> bytes:
+        """A made-up file."""
+        return b"".join(self.writer(self.sample(seed, rows), self.sample_header(seed)))
+
+
+FORMS: dict[str, Any] = {"delimited": delimited.DelimitedForm, "fixed": fixed.FixedForm}

@@ -1,0 +1,119 @@
+"""Profiles: folders that say how the files of one vendor look. Find, check and load them; list what there is.
+
+Called by bootstrap, the pipeline and `fundlink profile`. Loading a profile with a fault stops with every fault, file and line.
+It never reads business data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from fundlink.domain.errors import ConfigurationError, ProblemError
+from fundlink.domain.problems import Problem, problem
+from fundlink.domain.values import ERA_DIGITS
+from fundlink.formats import checks
+from fundlink.formats.catalogue import Terms
+from fundlink.formats.message import Message
+from fundlink.formats.reading import Chunk, Reader
+from fundlink.formats.specs import SPECS
+
+__all__ = ["Chunk", "Listed", "Message", "Profile", "Reader", "check_profile", "find_profile", "list_profiles", "load_profile"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A checked profile; ``digest`` changes with any of its files."""
+
+    name: str
+    label: str
+    edition: str
+    digest: str
+    messages: Mapping[str, Message]
+    numbering: str = "serial"
+    check_digits: str = "00"
+    payable_days: int = 40
+    era: str = "5"
+
+    def message(self, kind: str) -> Message:
+        """The message of a kind; FL-PRF-004 when the profile has none."""
+        if kind not in self.messages:
+            raise ProblemError([problem("FL-PRF-004", detail=kind)])
+        return self.messages[kind]
+
+
+class Listed(NamedTuple):
+    """A profile that can be named, and what it carries."""
+
+    name: str
+    label: str
+    edition: str
+    folder: Path
+    messages: tuple[str, ...]
+
+
+def find_profile(name: str, roots: Sequence[Path]) -> Path:
+    """The folder of a profile; the first root that holds it wins. FL-PRF-001 when none does."""
+    if name and name not in (".", "..") and not set(name) & set("/\\\0"):
+        for root in roots:
+            if (root / name / checks.FILE).is_file():
+                return root / name
+    raise ProblemError([problem("FL-PRF-001", detail=name)])
+
+
+def check_profile(folder: Path, codes: Path) -> list[Problem]:
+    """Every fault of a profile folder, with file and line; empty when it is right."""
+    found = checks.examine(folder, codes)
+    return [*found.faults, *checks.remarks(found)]
+
+
+def load_profile(folder: Path, codes: Path) -> Profile:
+    """The profile of a folder; ConfigurationError with every fault when it has one."""
+    found = checks.examine(folder, codes)
+    if found.faults:
+        raise ConfigurationError(found.faults)
+    about = found.about["profile"]
+    era = ERA_DIGITS.get(about.get("era", "令和"), about.get("era", "5"))
+    terms = Terms(about.get("payable_days", 40), era)
+    messages = {
+        kind: Message(
+            declared, SPECS[kind], tuple(fields), terms, found.codes, tuple((when, tuple(rows)) for when, rows in variants)
+        )
+        for kind, (declared, fields, variants) in found.messages.items()
+    }
+    return Profile(
+        name=about["name"],
+        label=about["label"],
+        edition=about["edition"],
+        digest=_digest(found),
+        messages=messages,
+        numbering=found.about["numbering"].get("rule", "serial"),
+        check_digits=found.about["elqr"].get("check_digits", "00"),
+        payable_days=terms.payable_days,
+        era=era,
+    )
+
+
+def _digest(found: checks.Checked) -> str:
+    total = hashlib.sha256()
+    for path in sorted(found.files, key=lambda path: path.name):
+        content = path.read_bytes()
+        total.update(f"{path.name}\0{len(content)}\0".encode())
+        total.update(content)
+    return total.hexdigest()
+
+
+def list_profiles(roots: Sequence[Path]) -> list[Listed]:
+    """Every profile that can be named, by name; one that cannot be read shows no messages."""
+    found: dict[str, Listed] = {}
+    for root in roots:
+        for path in sorted(root.glob(f"*/{checks.FILE}")):
+            folder = path.parent
+            seen = checks.examine(folder, root.parent / "codes")
+            about = seen.about.get("profile", {})
+            listed = Listed(folder.name, str(about.get("label", "")), str(about.get("edition", "")), folder, tuple(seen.messages))
+            found.setdefault(folder.name, listed)
+    return [found[name] for name in sorted(found)]

@@ -1,0 +1,117 @@
+"""The verbs as work: each holds its stream, runs its steps and gives the numbers that commands and answers print.
+
+Called by cli and api. This is the one file a durable engine will be imported in: a verb is already a list of named
+idempotent steps with a ticket that JSON can hold.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from fundlink import bootstrap, desk, pipeline
+from fundlink.connectors import core_files
+from fundlink.domain.errors import ProblemError
+from fundlink.domain.problems import Problem
+from fundlink.pipeline import Rooms, Ticket
+
+_INTAKE_KEYS = (
+    "file", "read", "accepted", "created", "updated", "unchanged", "cancelled", "conflicts", "rejected", "accepted_yen", "rejected_yen",
+    "duplicate_of", "quarantined", "problems", "result_file", "file_id",
+)  # fmt: skip
+STILL_S = 5.0
+
+
+class Jobs:
+    """All verbs over one set of rooms. ``owned``: this process already owns the data folder (serve, work, demo)."""
+
+    def __init__(self, rooms: Rooms, *, owned: bool = False) -> None:
+        self.rooms, self._owned = rooms, owned
+
+    @contextmanager
+    def _stream(self, name: str) -> Iterator[None]:
+        with nullcontext() if self._owned else bootstrap.owner(self.rooms), self.rooms.store.stream_lock(name):
+            yield
+
+    def intake(self, path: Path, profile: str, *, municipality: str | None = None, dry_run: bool = False, channel: str = "file") -> Ticket:
+        """Take one file; the numbers of contract section 1. With ``dry_run`` the same numbers and no trace."""
+        core_files.check_regular(path)
+        ticket = {"path": str(path), "profile": profile, "municipality": municipality or "", "channel": channel, "dry_run": dry_run}
+        with self._stream("intake"):
+            with self.rooms.store.rehearsal() if dry_run else nullcontext():
+                return self._intake(ticket)
+
+    def intake_kept(self, ticket: Ticket) -> Ticket:
+        """Take bytes that are already kept (API): the ticket carries raw_id, sha256, bytes, name, profile."""
+        return self._intake(ticket)
+
+    def _intake(self, ticket: Ticket) -> Ticket:
+        done = pipeline.run(self.rooms, pipeline.INTAKE, ticket)
+        done = {**done, **pipeline.intake_report(self.rooms, done)}
+        return {key: done.get(key) for key in _INTAKE_KEYS}
+
+    def intake_folder(self, folder: Path, profile: str, *, municipality: str | None = None, still_s: float = STILL_S) -> list[Ticket]:
+        """Take every complete file of a drop folder; taken ones move to ``done``, quarantined ones to ``error``."""
+        results = []
+        for path in core_files.waiting(folder, still_s, time.time()):
+            result = self.intake(path, profile, municipality=municipality, channel="folder")
+            core_files.move(path, folder / ("error" if result["quarantined"] else "done"))
+            results.append(result)
+        return results
+
+    def submit(self) -> Ticket:
+        """Tell the gateway what it does not know yet."""
+        return self._verb("submit", {}, ("messages", "slips", "registered", "refused", "unknown", "problems"))
+
+    def collect(self) -> Ticket:
+        """Fetch receipts, settlements and bank files."""
+        return self._verb("collect", {}, ("receipts", "settlements", "bank_credits", "duplicates", "quarantined", "problems"))
+
+    def reconcile(self, day: str | None = None, municipality: str | None = None) -> Ticket:
+        """Classify what came and tie the days."""
+        return self._verb("reconcile", {"day": day, "municipality": municipality}, ("outcomes", "outcomes_yen", "days"))
+
+    def export(self, out: Path) -> Ticket:
+        """Hand clearing entries and issued slips to the core systems' folder."""
+        return self._verb("export", {"out": str(out)}, ("files", "entries", "yen", "slips", "paths"))
+
+    def _verb(self, name: str, ticket: Ticket, keys: tuple[str, ...]) -> Ticket:
+        with self._stream(name):
+            done = pipeline.run(self.rooms, pipeline.VERBS[name], ticket)
+        return {key: done[key] for key in keys}
+
+    def reissue(self, bill: str, who: str, approved_by: str) -> Ticket:
+        """A new eL number for a bill."""
+        with self._stream("desk"):
+            return desk.reissue(self.rooms, bill, who, approved_by)
+
+    def round(self) -> dict[str, Any]:
+        """One turn of the worker: drop folders, then the four verbs that need nobody."""
+        told: dict[str, Any] = {"intake": []}
+        drop = self.rooms.folder / "drop"
+        for folder in sorted(drop.iterdir()) if drop.is_dir() else []:
+            if folder.is_dir() and not folder.name.startswith("."):
+                told["intake"] += self.intake_folder(folder, folder.name)
+        told["submit"] = self.submit()
+        told["collect"] = self.collect()
+        told["reconcile"] = self.reconcile()
+        told["export"] = self.export(self.rooms.folder / "outbox" / "core")
+        return told
+
+    def work(self, stop: threading.Event, interval_s: float, tell: Any) -> None:
+        """Turn after turn until ``stop``; a problem of one turn is told and does not end the work."""
+        while not stop.is_set():
+            try:
+                tell(self.round())
+            except ProblemError as error:
+                tell({"problems": [told.as_json() for told in error.problems]})
+            stop.wait(interval_s)
+
+
+def problems_json(problems: list[Problem]) -> list[dict[str, Any]]:
+    """Problems as printed."""
+    return [told.as_json() for told in problems]

@@ -1,0 +1,273 @@
+"""Intake: bytes of a core system become bills with their eL numbers, or a list of what is wrong with them.
+
+Steps: keep (raw bytes first), load (read, check, number, stage in chunks), accept (the whole file takes effect at once),
+report. A file, a drop folder and an API body take this same road; only the way the bytes get in differs.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from fundlink.connectors import core_files
+from fundlink.domain.errors import ProblemError
+from fundlink.domain.problems import Problem, problem
+from fundlink.domain.records import BillingRecord
+from fundlink.formats.reading import Chunk, Reader
+from fundlink.pipeline.rooms import Rooms, Ticket, Verb
+from fundlink.store import audit, bills, files, vault
+from fundlink.store.vault import Kept
+
+SHOWN_PROBLEMS = 1000
+_NUMBERS = ("read", "accepted", "created", "updated", "unchanged", "cancelled", "conflicts", "rejected", "accepted_yen", "rejected_yen")
+RESULT_WORDS = {"0": "変更なし", "1": "追加", "2": "更新", "3": "取消", "7": "警告", "9": "エラー"}
+
+
+def keep(rooms: Rooms, ticket: Ticket) -> Ticket:
+    """Keep the bytes of the file at ``path`` (unless ``raw_id`` came with the ticket) and open, resume or end its intake."""
+    profile = rooms.profile(ticket["profile"])
+    profile.message("billing")
+    if "raw_id" in ticket:
+        kept = Kept(ticket["raw_id"], ticket["sha256"], ticket["bytes"])
+        return _open_intake(rooms, ticket, kept)
+    path = Path(ticket["path"])
+    sha256, size = _fingerprint(path)
+    known = _accepted_before(rooms, sha256, ticket["profile"])
+    if known is not None:
+        return {**_described(ticket, sha256, size), "duplicate_of": known, "end": True}
+    with rooms.store.write() as connection:
+        kept = vault.keep(connection, core_files.pieces(path), direction="in", kind="billing", name=path.name, at=rooms.now())
+    return _open_intake(rooms, {**ticket, "name": path.name}, kept)
+
+
+def _fingerprint(path: Path) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    for piece in core_files.pieces(path):
+        digest.update(piece)
+        size += len(piece)
+    return digest.hexdigest(), size
+
+
+def _described(ticket: Ticket, sha256: str, size: int) -> Ticket:
+    name = ticket.get("name") or Path(ticket["path"]).name
+    return {"file": {"name": name, "sha256": sha256, "bytes": size}}
+
+
+def _accepted_before(rooms: Rooms, sha256: str, profile: str) -> int | None:
+    with rooms.store.read() as connection:
+        same = files.files_with_content(connection, sha256, profile)
+    return next((file.file_id for file in same if file.event == "accepted"), None)
+
+
+def _open_intake(rooms: Rooms, ticket: Ticket, kept: Kept) -> Ticket:
+    described = _described(ticket, kept.sha256, kept.size)
+    with rooms.store.write() as connection:
+        same = files.files_with_content(connection, kept.sha256, ticket["profile"])
+        taken = next((file.file_id for file in same if file.event == "accepted"), None)
+        if taken is not None and ticket.get("channel") != "api-bill":
+            return {**described, "duplicate_of": taken, "end": True}
+        begun = next((file.file_id for file in same if file.event == "received"), None)
+        if begun is not None and ticket.get("channel") != "api-bill":
+            return {**described, "file_id": begun, "duplicate_of": None}
+        values = {
+            "raw_id": kept.raw_id, "sha256": kept.sha256, "profile": ticket["profile"],
+            "profile_digest": rooms.profile(ticket["profile"]).digest, "name": described["file"]["name"],
+            "channel": ticket.get("channel", "file"), "municipality_wanted": ticket.get("municipality") or "", "at": rooms.now(),
+        }  # fmt: skip
+        return {**described, "file_id": files.add_file(connection, values), "duplicate_of": None}
+
+
+def load(rooms: Rooms, ticket: Ticket) -> Ticket:
+    """Read, check and stage all rows in chunks; a whole-file fault quarantines the file and ends the verb."""
+    file_id = int(ticket["file_id"])
+    with rooms.store.read() as connection:
+        state = files.find_file(connection, file_id)
+        resume_after = bills.staged_up_to(connection, file_id)
+    assert state is not None
+    loading = _Loading(rooms, file_id, ticket.get("municipality") or "", resume_after)
+    try:
+        reader = (
+            rooms.profile(ticket["profile"])
+            .message("billing")
+            .reader(vault.open_kept(rooms.store, state.raw_id), chunk_rows=rooms.chunk_rows)
+        )
+        loading.take(reader)
+    except ProblemError as error:
+        return _quarantine(rooms, file_id, error.problems, loading)
+    return {"read": loading.read, "municipality_code": loading.municipality_code}
+
+
+class _Loading:
+    """One pass over a file: keeps count, knows the municipality, stages what has not been staged before."""
+
+    def __init__(self, rooms: Rooms, file_id: int, wanted: str, resume_after: int) -> None:
+        self.rooms, self.file_id, self.wanted, self.resume_after = rooms, file_id, wanted, resume_after
+        self.read, self.municipality_code = 0, wanted
+
+    def take(self, reader: Reader) -> None:
+        """Stage every chunk of a reader."""
+        for chunk in reader:
+            self.read += chunk.read
+            self.rooms.progress("intake", self.read, None)
+            self._stage(self._of_one_municipality(chunk))
+        with self.rooms.store.write() as connection:
+            if not self.resume_after or reader.problems:
+                bills.stage_problems(connection, self.file_id, reader.problems)
+
+    def _of_one_municipality(self, chunk: Chunk) -> Chunk:
+        """One file, one municipality: the one asked for, or that of its first row."""
+        rows = chunk.rows
+        if rows and not self.municipality_code:
+            self.municipality_code = rows[0][1].municipality_code
+        foreign = [(line, row) for line, row in rows if row.municipality_code != self.municipality_code]
+        if not foreign:
+            return chunk
+        if len(foreign) == len(rows) and self.wanted and self.read == chunk.read:
+            raise ProblemError([problem("FL-MUN-001", expected=self.wanted, actual=foreign[0][1].municipality_code)])
+        told = [
+            problem("FL-MUN-002", line=line, field="municipality_code", ja="団体コード", expected=self.municipality_code)
+            for line, _ in foreign
+        ]
+        own = [(line, row) for line, row in rows if row.municipality_code == self.municipality_code]
+        return chunk._replace(
+            rows=own, problems=[*chunk.problems, *told], rejected=[*chunk.rejected, *((line, row.total_yen) for line, row in foreign)]
+        )
+
+    def _stage(self, chunk: Chunk) -> None:
+        new = _after(chunk, self.resume_after) if self.resume_after else chunk
+        if not (new.rows or new.problems or new.rejected):
+            return
+        rooms, file_id = self.rooms, self.file_id
+        with rooms.store.write() as connection:
+            if new.rows:
+                first = bills.next_serials(rooms.store, connection, self.municipality_code[:5], len(new.rows), file_id)
+                bills.stage_versions(connection, list(_version_rows(file_id, new.rows, first, rooms.confirmation_numbers(len(new.rows)))))
+            bills.stage_problems(connection, file_id, new.problems)
+            bills.stage_rejected(connection, file_id, new.rejected)
+
+
+def _after(chunk: Chunk, line: int) -> Chunk:
+    """What of a chunk a killed run had not staged yet."""
+    return chunk._replace(
+        rows=[row for row in chunk.rows if row[0] > line],
+        problems=[p for p in chunk.problems if p.line is None or p.line > line],
+        rejected=[row for row in chunk.rejected if row[0] > line],
+    )
+
+
+def _version_rows(file_id: int, rows: list[tuple[int, BillingRecord]], serial: int, numbers: Iterable[str]) -> Iterator[tuple[Any, ...]]:
+    """Rows of bill_version: key, content digest, the numbers a new bill would get. Payer data are not among them."""
+    base = file_id << bills.LINE_BITS
+    for (line, r), number in zip(rows, numbers, strict=True):
+        if line > bills.MAX_LINE:
+            raise ProblemError([problem("FL-CSV-007", line=line, expected=bills.MAX_LINE)])
+        total = r[11] + r[12] + r[13]
+        key = f"{r[0]}~{r[1]}~{r[2]}~{r[3]}~{r[5]}~{r[6]}~{r[7]}~{r[8]}"
+        shown = f"{r[4]}\x1f{r[9]}\x1f{r[10]}\x1f{r[11]}\x1f{r[12]}\x1f{r[13]}\x1f{r[14]}\x1f{r[15]}\x1f{r[21]}"
+        content = hashlib.blake2b(shown.encode(), digest_size=12).hexdigest()
+        case_key = f"{r[1]}{r[2]:04d}{serial:013d}"
+        serial += 1
+        yield (base + line, file_id, line, key, content, *r[:14], total, r[14], r[15], r[20], r[21], case_key, number)
+
+
+def _quarantine(rooms: Rooms, file_id: int, problems: list[Problem], loading: _Loading) -> Ticket:
+    """Nothing of the file counts; its bytes and the reason stay."""
+    with rooms.store.write() as connection:
+        bills.stage_problems(connection, file_id, problems)
+        summary = {"read": loading.read, "quarantined": True}
+        files.add_event(connection, file_id, "quarantined", at=rooms.now(), municipality_code=loading.municipality_code, summary=summary)
+        detail = {"file_id": file_id, "codes": sorted({p.code for p in problems})}
+        audit.append(rooms.store, connection, audit.Entry("fundlink", "intake.quarantine", f"file:{file_id}", detail, rooms.now()))
+    return {"read": loading.read, "quarantined": True, "end": True}
+
+
+def accept(rooms: Rooms, ticket: Ticket) -> Ticket:
+    """The one moment at which a file takes effect: bills, revisions, eL numbers, and the fact itself, in one transaction."""
+    file_id, code = int(ticket["file_id"]), str(ticket["municipality_code"])
+    with rooms.store.write() as connection:
+        state = files.find_file(connection, file_id)
+        assert state is not None
+        if state.event == "accepted":
+            return {}
+        known = code in {row[0] for row in files.municipalities(connection)}
+        if rooms.production and code and not known:
+            refused = True
+        else:
+            refused = False
+            _take_effect(rooms, connection, file_id, ticket)
+    if refused:
+        loading = _Loading(rooms, file_id, code, 0)
+        loading.read = int(ticket["read"])
+        return _quarantine(rooms, file_id, [problem("FL-MUN-003", actual=code)], loading)
+    return {}
+
+
+def _take_effect(rooms: Rooms, connection: Any, file_id: int, ticket: Ticket) -> None:
+    code, at = str(ticket["municipality_code"]), rooms.now()
+    rooms.store.serialise(connection, f"bills:{code}")
+    if code:
+        files.add_municipality(connection, code, "", at)
+    effects = bills.accept(connection, file_id, at)
+    rejected = files.count_rejected(connection, file_id)
+    accepted_yen, rejected_yen = files.yen_of_file(connection, file_id)
+    summary = {
+        "read": ticket["read"], "accepted": sum(effects), **effects._asdict(), "rejected": rejected,
+        "accepted_yen": accepted_yen, "rejected_yen": rejected_yen, "quarantined": False,
+    }  # fmt: skip
+    files.add_event(connection, file_id, "accepted", at=at, municipality_code=code, summary=summary)
+    audit.append(rooms.store, connection, audit.Entry("fundlink", "intake.accept", f"file:{file_id}", summary, at))
+
+
+def report(rooms: Rooms, ticket: Ticket) -> Ticket:
+    """The numbers of a file as the command prints them; writes the row-result file beside the data."""
+    if ticket.get("duplicate_of") is not None:
+        return {**_blank(), "problems": [problem("FL-DUP-002", file_id=ticket["duplicate_of"]).as_json()], "result_file": None}
+    file_id = int(ticket["file_id"])
+    with rooms.store.read() as connection:
+        state = files.find_file(connection, file_id)
+        assert state is not None
+        told = [p.as_json() for p in files.problems_of_file(connection, file_id, SHOWN_PROBLEMS)]
+    result = None if ticket.get("dry_run") else _write_result(rooms, file_id)
+    return {**_blank(), **state.summary, "problems": told, "result_file": result}
+
+
+def _blank() -> Ticket:
+    return {**dict.fromkeys(_NUMBERS, 0), "quarantined": False}
+
+
+def _write_result(rooms: Rooms, file_id: int) -> str:
+    path = rooms.folder / "outbox" / "results" / f"{file_id}.result.csv"
+    core_files.put(path, result_lines(rooms, file_id))
+    return str(path)
+
+
+def result_lines(rooms: Rooms, file_id: int) -> Iterator[bytes]:
+    """The row-result file, streamed: UTF-8 with BOM, CRLF, one line a row or problem; file-level problems first."""
+    yield "\ufeff".encode()
+    yield _csv_line("行", "結果", "結果名", "請求キー", "連携キー", "コード", "項目", "桁・列", "内容", "対処")
+    with rooms.store.read() as connection:
+        for told in files.problems_of_file(connection, file_id, SHOWN_PROBLEMS):
+            if told.line is None:
+                yield _result_line("", "9" if told.severity == "error" else "7", "", "", told)
+        for row in files.row_results(connection, file_id):
+            yield _result_line(str(row.line), row.result, row.bill_key, row.core_key, row.problem)
+
+
+def _result_line(line: str, result: str, bill_key: str, core_key: str, told: Problem | None) -> bytes:
+    shown = told.as_json() if told is not None else {}
+    cells = (shown.get("code"), shown.get("ja") or shown.get("field"), shown.get("column"), shown.get("message"), shown.get("next"))
+    return _csv_line(line, result, RESULT_WORDS[result], bill_key, core_key, *("" if cell is None else str(cell) for cell in cells))
+
+
+def _csv_line(*cells: str) -> bytes:
+    held = io.StringIO()
+    # a cell that a spreadsheet would run as a formula is made plain text
+    csv.writer(held, lineterminator="\r\n").writerow("'" + cell if cell[:1] in ("=", "+", "-", "@", "\t") else cell for cell in cells)
+    return held.getvalue().encode()
+
+
+INTAKE: Verb = (("keep", keep), ("load", load), ("accept", accept))

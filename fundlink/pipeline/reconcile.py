@@ -1,0 +1,82 @@
+"""Reconcile: every touched transaction gets its outcome, every touched day its state.
+
+Steps: classify (evidence by one join, outcome by the table, slips advanced), tie (days against settlement and bank), tell.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fundlink.domain.states import TRANSITIONS
+from fundlink.pipeline.rooms import Rooms, Ticket, Verb
+from fundlink.reconcile.outcomes import PAYING, Evidence, every_rule
+from fundlink.reconcile.totals import DayFacts, judge_day
+from fundlink.store import audit, days, outcomes
+from fundlink.store.days import DayRow, DaySums
+
+
+def states_before(event: str) -> list[str]:
+    """The states from which an event may happen."""
+    return [step.before for step in TRANSITIONS if step.event == event]
+
+
+def classify(rooms: Rooms, ticket: Ticket) -> Ticket:
+    """Give each touched transaction its outcome and move its slip."""
+    with rooms.store.write() as connection:
+        rooms.store.serialise(connection, "reconcile")
+        outcomes.load_rules(connection, every_rule())
+        touched = outcomes.touch(connection)
+        if not touched:
+            return {"touched": 0}
+        rooms.progress("reconcile", 0, touched)
+        outcomes.gather_evidence(connection, {bit.name: bit.value for bit in Evidence if bit.name})
+        at = rooms.now()
+        recorded = outcomes.record_outcomes(connection, at)
+        outcomes.advance_slips(connection, paying=PAYING, pay_from=states_before("pay"), withdraw_from=states_before("withdraw"), at=at)
+        if recorded:
+            detail = {"touched": touched, "recorded": recorded}
+            audit.append(rooms.store, connection, audit.Entry("fundlink", "reconcile.classify", "outcomes", detail, at))
+    rooms.progress("reconcile", touched, touched)
+    return {"touched": touched}
+
+
+def tie(rooms: Rooms, ticket: Ticket) -> Ticket:
+    """Judge every day that has a witness and note the states that changed."""
+    with rooms.store.write() as connection:
+        rooms.store.serialise(connection, "reconcile")
+        rows = [_judged(sums, rooms.today()) for sums in days.sums(connection, ticket.get("day"))]
+        at = rooms.now()
+        changed = days.record(connection, rows, at)
+        if changed:
+            days.settle_slips(connection, PAYING, at)
+            audit.append(rooms.store, connection, audit.Entry("fundlink", "reconcile.tie", "days", {"changed": changed}, at))
+    return {}
+
+
+def _judged(sums: DaySums, today: str) -> DayRow:
+    facts = DayFacts(sums.receipts_yen, sums.settled_yen, sums.fee_yen, sums.net_yen, sums.credited_yen, sums.transfer_on)
+    verdict = judge_day(facts, today)
+    return DayRow(
+        sums.day, sums.municipality_code, sums.fund_code, sums.receipts, sums.receipts_yen, sums.settled_yen or 0, sums.fee_yen,
+        sums.credited_yen or 0, verdict.difference_yen, verdict.state, list(verdict.kinds),
+    )  # fmt: skip
+
+
+def tell(rooms: Rooms, ticket: Ticket) -> Ticket:
+    """The outcomes and days as they stand."""
+    with rooms.store.read() as connection:
+        counted = outcomes.count_outcomes(connection, ticket.get("day"), ticket.get("municipality"))
+        rows = days.newest(connection, ticket.get("day"), ticket.get("municipality"))
+    return {
+        "outcomes": {name: count for name, count, _ in counted},
+        "outcomes_yen": {name: yen for name, _, yen in counted},
+        "days": [day_json(row) for row in rows],
+    }
+
+
+def day_json(row: DayRow) -> dict[str, Any]:
+    """One day and fund as commands and the API show it."""
+    return row._asdict()
+
+
+RECONCILE: Verb = (("classify", classify), ("tie", tie), ("tell", tell))

@@ -1,0 +1,82 @@
+"""What every verb works with: the rooms as bootstrap built them, a ticket that goes from step to step, the runner.
+
+A step takes the rooms and the ticket and returns what it adds; tickets hold only what JSON can hold, so an engine may store
+them between steps. Every step is idempotent: running it again after a crash changes nothing that was done.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from fundlink.connectors.envelope import Signer
+from fundlink.connectors.gateway import Gateway
+from fundlink.formats.profiles import Profile
+from fundlink.store.engine import Store
+
+Ticket = dict[str, Any]
+
+
+class Trust(Protocol):
+    """Who we believe: the gateway's pinned certificate, made known to each other first where the environment allows it."""
+
+    def pinned(self, institution_code: str) -> bytes:
+        """The certificate (PEM) that messages for this institution must be signed with."""
+        ...
+
+
+class Progress(Protocol):
+    """Told how far a long step is; draws a bar or writes a line a minute, or does nothing."""
+
+    def __call__(self, label: str, done: int, total: int | None) -> None:
+        """``done`` of ``total`` rows (None when not known)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """All that a step may touch. Built in bootstrap only."""
+
+    store: Store
+    profile: Callable[[str], Profile]
+    gateway: Gateway
+    signer: Callable[[], Signer]
+    trust: Trust
+    clock: Callable[[], dt.datetime]
+    confirmation_numbers: Callable[[int], Sequence[str]]
+    folder: Path
+    production: bool
+    chunk_rows: int
+    message_records: int
+    progress: Progress
+
+    def now(self) -> str:
+        """Business time as ISO text with offset, to the second."""
+        return self.clock().isoformat(timespec="seconds")
+
+    def today(self) -> str:
+        """The business date (Asia/Tokyo)."""
+        return self.clock().date().isoformat()
+
+
+class Step(Protocol):
+    """One named idempotent piece of a verb."""
+
+    def __call__(self, rooms: Rooms, ticket: Ticket) -> Ticket:
+        """What this step adds to the ticket."""
+        ...
+
+
+Verb = tuple[tuple[str, Step], ...]
+
+
+def run(rooms: Rooms, verb: Verb, ticket: Ticket) -> Ticket:
+    """Run the steps of a verb in order; a step that sets ``end`` ends the verb."""
+    for _name, step in verb:
+        ticket = {**ticket, **step(rooms, ticket)}
+        if ticket.get("end"):
+            break
+    return ticket

@@ -1,0 +1,62 @@
+"""Rows by the thousand: prepared inserts of tuples in SQLite, COPY in PostgreSQL, and the temporary tables of set work.
+
+Called by the other modules of this room. Tuples go in as they are; nothing is looked at here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+STREAMED_ROWS = 5_000
+
+
+def insert_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Insert tuples in the order of ``columns``. Source: one chunk, at most some ten thousand rows."""
+    names = ", ".join(columns)
+    if connection.dialect.name == "sqlite":
+        marks = ", ".join("?" * len(columns))
+        many = [tuple(row) for row in rows]
+        if many:
+            connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", many)
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def fresh_temporary(connection: Connection, name: str, definition: str) -> None:
+    """An empty temporary table of this connection; what an earlier step left in it is gone."""
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} ({definition})")
+
+
+def analyze(connection: Connection, name: str) -> None:
+    """Tell the planner of PostgreSQL how large a filled temporary table is; without it it guesses, and guesses badly."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"ANALYZE {name}")
+
+
+def run(connection: Connection, statement: str, **values: Any) -> int:
+    """Execute one statement with bound values; the number of rows it touched."""
+    return connection.execute(sa.text(statement), values).rowcount
+
+
+def rows(connection: Connection, statement: str, **values: Any) -> Sequence[Any]:
+    """All rows of a query whose answer is known to be small."""
+    return connection.execute(sa.text(statement), values).all()
+
+
+def stream(connection: Connection, statement: str, **values: Any) -> Iterator[Any]:
+    """The rows of a query of any size, some thousand at a time."""
+    yield from connection.execute(sa.text(statement).execution_options(yield_per=STREAMED_ROWS), values)
+
+
+def scalar(connection: Connection, statement: str, **values: Any) -> Any:
+    """The first column of the first row, or None."""
+    return connection.execute(sa.text(statement), values).scalar()

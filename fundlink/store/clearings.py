@@ -1,0 +1,288 @@
+"""What is handed back to core systems: clearing entries composed from outcomes, slip records of registered slips.
+
+Called by pipeline.export and api. An entry is written once and never changed; what was handed over and turned out otherwise
+is withdrawn by a new entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from fundlink.store import bulk
+from fundlink.store.bills import CURRENT_VERSION, SLIP_STATE
+from fundlink.store.outcomes import words
+
+FALLBACK_PROFILE = "standard"
+
+
+class Entry(NamedTuple):
+    """A clearing entry with the facts it rests on; bill columns are None where no bill is known for certain."""
+
+    entry_number: int
+    stage: str
+    outcome: str
+    transaction_key: str
+    channel: str
+    amount_yen: int
+    paid_on: str
+    booked_on: str
+    settled_on: str | None
+    institution_code: str
+    case_key: str
+    confirmation_number: str
+    municipality_code: str
+    fund_code: str
+    levy_year: int | None
+    relevant_year: int | None
+    fiscal_year: int | None
+    notice_number: str | None
+    installment: str | None
+    subject_code: str | None
+    child_number: str | None
+    addressee_number: str | None
+    department_code: str | None
+    charge_yen: int | None
+    reminder_fee_yen: int | None
+    late_charge_yen: int | None
+    due_on: str | None
+    payable_until: str | None
+    core_key: str | None
+
+
+class IssuedSlip(NamedTuple):
+    """A registered slip with the bill it is for."""
+
+    slip_id: int
+    version_id: int
+    municipality_code: str
+    fund_code: str
+    levy_year: int
+    relevant_year: int
+    fiscal_year: int
+    notice_number: str
+    installment: str
+    subject_code: str
+    child_number: str
+    addressee_number: str
+    department_code: str
+    charge_yen: int
+    reminder_fee_yen: int
+    late_charge_yen: int
+    due_on: str | None
+    payable_until: str | None
+    core_key: str
+    institution_code: str
+    case_key: str
+    confirmation_number: str
+    issue_count: int
+    total_yen: int
+
+
+def compose(connection: Connection, *, attached: Sequence[str], at: str) -> int:
+    """Turn the outcomes recorded since the last time into entries; how many entries were made."""
+    last = int(bulk.scalar(connection, "SELECT last_outcome_id FROM export_mark ORDER BY id DESC LIMIT 1") or 0)
+    newest = bulk.scalar(connection, "SELECT MAX(id) FROM outcome")
+    if newest is None or int(newest) == last:
+        return 0
+    bulk.fresh_temporary(
+        connection, "new_entry",
+        "place BIGINT, transaction_key TEXT, outcome_id BIGINT, stage TEXT, municipality_code TEXT, profile TEXT",
+    )  # fmt: skip
+    _list_changed(connection, last)
+    _withdraw(connection)
+    _hand_over(connection, attached)
+    made = bulk.run(
+        connection,
+        """INSERT INTO clearing_entry (entry_number, transaction_key, outcome_id, stage, municipality_code, profile, at)
+           SELECT (SELECT COALESCE(MAX(entry_number), 0) FROM clearing_entry) + ROW_NUMBER() OVER (ORDER BY place, stage DESC),
+                  transaction_key, outcome_id, stage, municipality_code, profile, CAST(:at AS TEXT) FROM new_entry""",
+        at=at,
+    )
+    bulk.insert_rows(connection, "export_mark", ("last_outcome_id", "at"), [(int(newest), at)])
+    return made
+
+
+def _list_changed(connection: Connection, last: int) -> None:
+    """Transactions with a newer outcome, beside the entry that stands for them so far (none after a withdrawal)."""
+    bulk.fresh_temporary(
+        connection, "changed",
+        """transaction_key TEXT PRIMARY KEY, outcome_id BIGINT, outcome TEXT, stage TEXT, municipality_code TEXT, bill_id BIGINT,
+           before_outcome_id BIGINT, before_outcome TEXT, before_stage TEXT, before_profile TEXT""",
+    )  # fmt: skip
+    bulk.run(
+        connection,
+        """INSERT INTO changed
+           SELECT o.transaction_key, o.id, o.outcome, CASE WHEN r.stage = 'preliminary' THEN '0' ELSE '1' END, r.municipality_code, o.bill_id,
+                  e.outcome_id, p.outcome, e.stage, e.profile
+           FROM outcome o JOIN receipt r ON r.id = o.receipt_id
+           LEFT JOIN clearing_entry e ON e.stage <> '9' AND e.entry_number = (
+             SELECT MAX(x.entry_number) FROM clearing_entry x WHERE x.transaction_key = o.transaction_key)
+           LEFT JOIN outcome p ON p.id = e.outcome_id
+           WHERE o.id > :last AND o.id = (SELECT MAX(y.id) FROM outcome y WHERE y.transaction_key = o.transaction_key)""",
+        last=last,
+    )
+    bulk.analyze(connection, "changed")
+
+
+def _withdraw(connection: Connection) -> None:
+    bulk.run(
+        connection,
+        """INSERT INTO new_entry (place, transaction_key, outcome_id, stage, municipality_code, profile)
+           SELECT outcome_id, transaction_key, before_outcome_id, '9', municipality_code, before_profile FROM changed
+           WHERE before_outcome_id IS NOT NULL AND before_outcome <> outcome""",
+    )
+
+
+def _hand_over(connection: Connection, attached: Sequence[str]) -> None:
+    """New entries, in the profile the bill came in; receipts without a certain bill go in the fallback profile."""
+    bulk.run(
+        connection,
+        f"""INSERT INTO new_entry (place, transaction_key, outcome_id, stage, municipality_code, profile)
+            SELECT c.outcome_id, c.transaction_key, c.outcome_id, c.stage, c.municipality_code,
+                   CASE WHEN c.outcome IN ({words(attached)}) THEN f.profile ELSE '{FALLBACK_PROFILE}' END
+            FROM changed c LEFT JOIN bill b ON b.id = c.bill_id
+            LEFT JOIN bill_version w ON w.id = {CURRENT_VERSION} LEFT JOIN file f ON f.id = w.file_id
+            WHERE c.outcome <> 'withdrawn'
+              AND (c.before_outcome_id IS NULL OR c.before_outcome <> c.outcome OR c.before_stage <> c.stage)""",
+    )
+
+
+def entries(connection: Connection, *, attached: Sequence[str], after: int = 0, limit: int | None = None, where: str = "TRUE", **values: Any) -> Iterator[Entry]:  # fmt: skip
+    """Entries with their facts in ascending number, streamed. ``where`` may name ``e`` (clearing_entry)."""
+    bill = f"CASE WHEN o.outcome IN ({words(attached)}) THEN w.{{}} END"
+    names = (
+        "levy_year", "relevant_year", "fiscal_year", "notice_number", "installment", "subject_code", "child_number", "addressee_number",
+        "department_code", "charge_yen", "reminder_fee_yen", "late_charge_yen", "due_on", "payable_until", "core_key",
+    )  # fmt: skip
+    statement = f"""
+        SELECT e.entry_number, e.stage, o.outcome, e.transaction_key, r.channel, r.amount_yen, r.paid_on, r.booked_on,
+               (SELECT MAX(t.transfer_on) FROM settlement t WHERE t.business_day = r.booked_on
+                  AND t.municipality_code = r.municipality_code AND t.fund_code = r.fund_code),
+               r.institution_code, r.case_key, r.confirmation_number, r.municipality_code, r.fund_code, {", ".join(map(bill.format, names))}
+        FROM clearing_entry e JOIN outcome o ON o.id = e.outcome_id JOIN receipt r ON r.id = o.receipt_id
+        LEFT JOIN bill_version w ON w.id = o.version_id
+        WHERE e.entry_number > :after AND {where} ORDER BY e.entry_number {"LIMIT :limit" if limit is not None else ""}"""
+    bound = {"after": after, **({"limit": limit} if limit is not None else {}), **values}
+    for row in bulk.stream(connection, statement, **bound):
+        yield Entry(*row)
+
+
+_NOT_HANDED = "NOT EXISTS (SELECT 1 FROM clearing_handover h WHERE h.entry_number = e.entry_number)"
+
+
+def entry_groups(connection: Connection) -> list[tuple[str, str, int, int, int, int]]:
+    """Entries not yet in a file: (municipality, profile, first, last, count, yen with withdrawals counted negative)."""
+    found = bulk.rows(
+        connection,
+        f"""SELECT e.municipality_code, e.profile, MIN(e.entry_number), MAX(e.entry_number), COUNT(*),
+                   SUM(CASE WHEN e.stage = '9' THEN -r.amount_yen ELSE r.amount_yen END)
+            FROM clearing_entry e JOIN outcome o ON o.id = e.outcome_id JOIN receipt r ON r.id = o.receipt_id
+            WHERE {_NOT_HANDED} GROUP BY e.municipality_code, e.profile ORDER BY e.municipality_code, e.profile""",
+    )
+    return [(str(a), str(b), int(c), int(d), int(n), int(y)) for a, b, c, d, n, y in found]
+
+
+def group_condition() -> str:
+    """The ``where`` of ``entries`` for one group of ``entry_groups`` (binds code, profile, last)."""
+    return f"e.municipality_code = :code AND e.profile = :profile AND e.entry_number <= :last AND {_NOT_HANDED}"
+
+
+def hand_over(connection: Connection, export_file_id: int, group: tuple[str, str, int]) -> int:
+    """Mark the entries of a group (municipality, profile, last number) as standing in that file."""
+    code, profile, last = group
+    return bulk.run(
+        connection,
+        f"""INSERT INTO clearing_handover (entry_number, export_file_id)
+            SELECT e.entry_number, CAST(:file AS BIGINT) FROM clearing_entry e WHERE {group_condition()} ORDER BY e.entry_number""",
+        file=export_file_id, code=code, profile=profile, last=last,
+    )  # fmt: skip
+
+
+def clear_slips(connection: Connection, export_file_id: int, *, paying: Sequence[str], before: Sequence[str], at: str) -> int:
+    """Slips whose confirmed, paying entry stands in that file are cleared: only now was it handed over."""
+    return bulk.run(
+        connection,
+        f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
+            SELECT DISTINCT s.id, 'cleared', 'clear', 'export', CAST(:at AS TEXT)
+            FROM clearing_handover h JOIN clearing_entry e ON e.entry_number = h.entry_number
+            JOIN outcome o ON o.id = e.outcome_id JOIN slip s ON s.id = o.slip_id
+            WHERE h.export_file_id = :file AND e.stage = '1' AND o.outcome IN ({words(paying)}) AND {SLIP_STATE} IN ({words(before)})
+              AND e.entry_number = (SELECT MAX(x.entry_number) FROM clearing_entry x WHERE x.transaction_key = e.transaction_key)""",
+        file=export_file_id, at=at,
+    )  # fmt: skip
+
+
+def add_export_file(connection: Connection, values: dict[str, Any]) -> int:
+    """Note a file handed over (kind, name, municipality_code, profile, raw_id, records, yen, at); its id."""
+    names = ", ".join(values)
+    marks = ", ".join(f":{name}" for name in values)
+    return int(bulk.scalar(connection, f"INSERT INTO export_file ({names}) VALUES ({marks}) RETURNING id", **values))
+
+
+_SLIP_WAITS = f"""
+    {SLIP_STATE} IN ('registered', 'paid', 'settled', 'cleared') AND NOT EXISTS (SELECT 1 FROM slip_handover h WHERE h.slip_id = s.id)"""
+
+
+def list_slip_groups(connection: Connection) -> list[tuple[str, str, int, int]]:
+    """Fill ``waiting_slip`` with registered slips not yet handed over; (municipality, profile, count, yen) of each group."""
+    bulk.fresh_temporary(connection, "waiting_slip", "slip_id BIGINT PRIMARY KEY, version_id BIGINT, municipality_code TEXT, profile TEXT")
+    bulk.run(
+        connection,
+        f"""INSERT INTO waiting_slip (slip_id, version_id, municipality_code, profile)
+            SELECT s.id, w.id, s.municipality_code, f.profile FROM slip s JOIN bill b ON b.id = s.bill_id
+            JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN file f ON f.id = w.file_id WHERE {_SLIP_WAITS}""",
+    )
+    bulk.analyze(connection, "waiting_slip")
+    found = bulk.rows(
+        connection,
+        """SELECT l.municipality_code, l.profile, COUNT(*), SUM(w.total_yen) FROM waiting_slip l JOIN bill_version w ON w.id = l.version_id
+           GROUP BY l.municipality_code, l.profile ORDER BY l.municipality_code, l.profile""",
+    )
+    return [(str(a), str(b), int(n), int(y)) for a, b, n, y in found]
+
+
+def waiting_slips(connection: Connection, municipality_code: str, profile: str) -> Iterator[IssuedSlip]:
+    """The slips of one group of ``list_slip_groups`` in the order of their eL numbers' issue, streamed."""
+    names = (
+        "municipality_code", "fund_code", "levy_year", "relevant_year", "fiscal_year", "notice_number", "installment", "subject_code",
+        "child_number", "addressee_number", "department_code", "charge_yen", "reminder_fee_yen", "late_charge_yen", "due_on",
+        "payable_until", "core_key",
+    )  # fmt: skip
+    result = bulk.stream(
+        connection,
+        f"""SELECT s.id, w.id, {", ".join("w." + name for name in names)},
+                       s.institution_code, s.case_key, s.confirmation_number, s.issue_count, w.total_yen
+                FROM waiting_slip l JOIN slip s ON s.id = l.slip_id JOIN bill_version w ON w.id = l.version_id
+                WHERE l.municipality_code = :code AND l.profile = :profile ORDER BY s.id""",
+        code=municipality_code, profile=profile,
+    )  # fmt: skip
+    for row in result:
+        yield IssuedSlip(*row)
+
+
+def hand_over_slips(connection: Connection, export_file_id: int, municipality_code: str, profile: str) -> int:
+    """Mark the slips of a group as handed over in that file."""
+    return bulk.run(
+        connection,
+        """INSERT INTO slip_handover (slip_id, export_file_id) SELECT l.slip_id, CAST(:file AS BIGINT) FROM waiting_slip l
+           WHERE l.municipality_code = :code AND l.profile = :profile ORDER BY l.slip_id""",
+        file=export_file_id, code=municipality_code, profile=profile,
+    )  # fmt: skip
+
+
+def undelivered(connection: Connection) -> list[tuple[int, str, str, int]]:
+    """Files that are not delivered yet: (id, kind, name, raw id), oldest first."""
+    found = bulk.rows(
+        connection,
+        """SELECT f.id, f.kind, f.name, f.raw_id FROM export_file f
+           WHERE NOT EXISTS (SELECT 1 FROM export_delivery d WHERE d.export_file_id = f.id) ORDER BY f.id""",
+    )
+    return [(int(a), str(kind), str(name), int(raw)) for a, kind, name, raw in found]
+
+
+def mark_delivered(connection: Connection, export_file_id: int, at: str) -> None:
+    """Note that a file lies at its place."""
+    bulk.insert_rows(connection, "export_delivery", ("export_file_id", "at"), [(export_file_id, at)])

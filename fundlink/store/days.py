@@ -1,0 +1,129 @@
+"""Sums of a business day from the four witnesses, and the state that was found for it.
+
+Called by pipeline.reconcile and api. The newest row of ``day_state`` is the state of a day, municipality and fund.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from fundlink.store import bulk
+from fundlink.store.bills import SLIP_STATE
+from fundlink.store.outcomes import NEWEST_OUTCOME, words
+
+_COLUMNS = (
+    "day", "municipality_code", "fund_code", "receipts", "receipts_yen", "settled_yen", "fee_yen", "credited_yen",
+    "difference_yen", "state", "differences",
+)  # fmt: skip
+_NEWEST_EDITION = "t.edition = (SELECT MAX(x.edition) FROM settlement x WHERE x.settlement_key = t.settlement_key)"
+
+
+class DaySums(NamedTuple):
+    """What the witnesses say of one day, municipality and fund. ``None`` = that witness has not spoken."""
+
+    day: str
+    municipality_code: str
+    fund_code: str
+    receipts: int
+    receipts_yen: int
+    settled_yen: int | None
+    fee_yen: int
+    net_yen: int
+    credited_yen: int | None
+    transfer_on: str | None
+
+
+class DayRow(NamedTuple):
+    """One stored state of a day."""
+
+    day: str
+    municipality_code: str
+    fund_code: str
+    receipts: int
+    receipts_yen: int
+    settled_yen: int
+    fee_yen: int
+    credited_yen: int
+    difference_yen: int
+    state: str
+    differences: list[str]
+
+
+def sums(connection: Connection, day: str | None = None) -> list[DaySums]:
+    """Sums of every day that has a witness (or of one day), by day, municipality and fund."""
+    only = "AND {} = :day" if day else ""
+    values: dict[str, Any] = {"day": day} if day else {}
+    found: dict[tuple[str, str, str], DaySums] = {}
+    for key_day, code, fund, count, yen in bulk.rows(
+        connection,
+        f"""SELECT r.booked_on, r.municipality_code, r.fund_code, COUNT(*), SUM(r.amount_yen)
+            FROM outcome o JOIN receipt r ON r.id = o.receipt_id
+            WHERE {NEWEST_OUTCOME} AND o.outcome <> 'withdrawn' {only.format("r.booked_on")} GROUP BY r.booked_on, r.municipality_code, r.fund_code""",
+        **values,
+    ):
+        found[key_day, code, fund] = DaySums(key_day, code, fund, int(count), int(yen), None, 0, 0, None, None)
+    for key_day, code, fund, gross, fee, net, transfer, credit in bulk.rows(
+        connection,
+        f"""SELECT t.business_day, t.municipality_code, t.fund_code, SUM(t.gross_yen), SUM(t.fee_yen), SUM(t.net_yen), MAX(t.transfer_on),
+                   SUM((SELECT SUM(CASE WHEN (c.direction = '1') = (c.cancelled <> '1') THEN c.amount_yen ELSE -c.amount_yen END)
+                        FROM bank_credit c WHERE c.reference = t.settlement_key AND c.municipality_code = t.municipality_code))
+            FROM settlement t WHERE {_NEWEST_EDITION} {only.format("t.business_day")} GROUP BY t.business_day, t.municipality_code, t.fund_code""",
+        **values,
+    ):
+        before = found.get((key_day, code, fund), DaySums(key_day, code, fund, 0, 0, None, 0, 0, None, None))
+        found[key_day, code, fund] = before._replace(
+            settled_yen=int(gross),
+            fee_yen=int(fee),
+            net_yen=int(net),
+            transfer_on=transfer,
+            credited_yen=None if credit is None else int(credit),
+        )
+    for key_day, code, credit in bulk.rows(
+        connection,
+        f"""SELECT c.booked_on, c.municipality_code, SUM(c.amount_yen) FROM bank_credit c
+            WHERE c.direction = '1' AND c.cancelled <> '1' {only.format("c.booked_on")} AND NOT EXISTS (
+              SELECT 1 FROM settlement t WHERE t.settlement_key = c.reference AND t.municipality_code = c.municipality_code)
+            GROUP BY c.booked_on, c.municipality_code""",
+        **values,
+    ):
+        found[key_day, code, ""] = DaySums(key_day, code, "", 0, 0, None, 0, 0, int(credit), None)
+    return [found[key] for key in sorted(found)]
+
+
+def record(connection: Connection, rows: Sequence[DayRow], at: str) -> int:
+    """Append the day states that differ from the newest stored ones; how many."""
+    stored = {(row.day, row.municipality_code, row.fund_code): row for row in newest(connection)}
+    fresh = [row for row in rows if stored.get((row.day, row.municipality_code, row.fund_code)) != row]
+    bulk.insert_rows(connection, "day_state", (*_COLUMNS, "at"), [(*row[:-1], json.dumps(row.differences), at) for row in fresh])
+    return len(fresh)
+
+
+def newest(connection: Connection, day: str | None = None, municipality_code: str | None = None) -> list[DayRow]:
+    """The current state of every day and fund, or of one day or municipality."""
+    found = bulk.rows(
+        connection,
+        f"""SELECT {", ".join("d." + name for name in _COLUMNS)} FROM day_state d
+            WHERE d.id = (SELECT MAX(x.id) FROM day_state x
+                          WHERE x.day = d.day AND x.municipality_code = d.municipality_code AND x.fund_code = d.fund_code)
+              {"AND d.day = :day" if day else ""} {"AND d.municipality_code = :code" if municipality_code else ""}
+            ORDER BY d.day, d.municipality_code, d.fund_code""",
+        **({"day": day} if day else {}), **({"code": municipality_code} if municipality_code else {}),
+    )  # fmt: skip
+    return [DayRow._make([*row[:-1], json.loads(row[-1])]) for row in found]
+
+
+def settle_slips(connection: Connection, paying: Sequence[str], at: str) -> int:
+    """Slips that are paid and whose day and fund tied become settled; how many."""
+    return bulk.run(
+        connection,
+        f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
+            SELECT DISTINCT s.id, 'settled', 'settle', r.booked_on, CAST(:at AS TEXT)
+            FROM day_state d JOIN receipt r ON r.booked_on = d.day AND r.municipality_code = d.municipality_code AND r.fund_code = d.fund_code
+            JOIN outcome o ON o.receipt_id = r.id JOIN slip s ON s.id = o.slip_id
+            WHERE d.state = 'tied' AND d.at = :at AND {NEWEST_OUTCOME} AND o.outcome IN ({words(paying)}) AND {SLIP_STATE} = 'paid'""",
+        at=at,
+    )

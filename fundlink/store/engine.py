@@ -1,0 +1,164 @@
+"""One door to the database: SQLite or PostgreSQL behind one URL, transactions that say whether they write.
+
+Opened by bootstrap, used by pipeline and desk through ``Store``. A write transaction commits when its block ends; a failed
+COMMIT raises ``OutcomeUnknownError`` because it may have happened. Inside ``rehearsal`` nothing is ever committed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from fundlink.domain.errors import BusyError, OutcomeUnknownError
+
+_WRITES = "fundlink_writes"
+
+
+class Store:
+    """A database with our tables. Every query of this room takes the connection that ``read`` or ``write`` yields."""
+
+    def __init__(self, url: str) -> None:
+        self.url = sa.engine.make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
+        self._mine = threading.local()
+        self._writing = threading.RLock()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for queries; sees one state from its first query on."""
+        joined: Connection | None = getattr(self._mine, "connection", None)
+        if joined is not None:
+            yield joined
+            return
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction: everything in the block takes effect together, or nothing does. Joins the one of this thread, if any."""
+        joined: Connection | None = getattr(self._mine, "connection", None)
+        if joined is not None:
+            yield joined
+            return
+        with self._transaction() as (connection, transaction):
+            yield connection
+            _commit(transaction)
+
+    @contextmanager
+    def together(self) -> Iterator[Connection]:
+        """All writes of this thread inside the block are one transaction, however many steps make them."""
+        with self.write() as connection:
+            with self._joined(connection):
+                yield connection
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Everything inside runs for real in one transaction that is taken back at the end (dry run)."""
+        with self._transaction() as (connection, transaction):
+            with self._joined(connection):
+                yield
+            transaction.rollback()
+
+    @contextmanager
+    def _joined(self, connection: Connection) -> Iterator[None]:
+        before = getattr(self._mine, "connection", None)
+        self._mine.connection = connection
+        try:
+            yield
+        finally:
+            self._mine.connection = before
+
+    @contextmanager
+    def _transaction(self) -> Iterator[tuple[Connection, sa.engine.RootTransaction]]:
+        with self._one_writer(), self.engine.connect() as plain:
+            connection = plain.execution_options(**{_WRITES: True})
+            transaction = connection.begin()
+            try:
+                yield connection, transaction
+            except BaseException:
+                if transaction.is_active:
+                    transaction.rollback()
+                raise
+
+    @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        """On SQLite the threads of this process queue here rather than on the file lock, which is much slower."""
+        if not self.is_sqlite:
+            yield
+            return
+        with self._writing:
+            yield
+
+    @contextmanager
+    def stream_lock(self, name: str) -> Iterator[None]:
+        """Holds the named stream among all processes of a PostgreSQL database; BusyError when another one has it.
+
+        On SQLite the data folder has one owner at a time, which bootstrap sees to.
+        """
+        if self.is_sqlite:
+            yield
+            return
+        with self.engine.connect() as connection:
+            key = {"name": f"fundlink:{name}"}
+            if not connection.scalar(sa.text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), key):
+                raise BusyError(name)
+            try:
+                yield
+            finally:
+                connection.scalar(sa.text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), key)
+
+    def serialise(self, connection: Connection, name: str) -> None:
+        """Until the transaction ends, no other one that names the same thing goes on (PostgreSQL; SQLite has one writer anyway)."""
+        if not self.is_sqlite:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 1))"), {"name": name})
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+
+def _commit(transaction: sa.engine.RootTransaction) -> None:
+    try:
+        transaction.commit()
+    except (DBAPIError, OperationalError) as error:
+        raise OutcomeUnknownError("commit") from error
+
+
+def _sqlite_engine(url: sa.engine.URL) -> Engine:
+    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, poolclass=sa.pool.QueuePool)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(raw: Any, _record: Any) -> None:
+        raw.isolation_level = None  # BEGIN is ours, below
+        cursor = raw.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=30000",
+            "cache_size=-32768",
+            "temp_store=FILE",
+            "journal_size_limit=67108864",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # a reader that becomes a writer half way could fail with "locked": writers say so at once
+        immediate = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _postgresql_engine(url: sa.engine.URL) -> Engine:
+    return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, isolation_level="READ COMMITTED")

@@ -1,0 +1,188 @@
+"""Intakes and municipalities: what arrived, what became of it, and the row results that go back.
+
+Called by pipeline.intake, desk and api. The newest event of a file is its state; its summary is written once, with that event.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from fundlink.domain.problems import Problem
+from fundlink.store import bulk
+from fundlink.store.bills import LINE_BITS
+
+_NEWEST = "e.id = (SELECT MAX(x.id) FROM file_event x WHERE x.file_id = e.file_id)"
+
+
+class FileState(NamedTuple):
+    """A file and its newest event."""
+
+    file_id: int
+    raw_id: int
+    name: str
+    sha256: str
+    profile: str
+    channel: str
+    municipality_wanted: str
+    event: str
+    municipality_code: str
+    summary: dict[str, Any]
+    received_at: str
+
+
+class RowResult(NamedTuple):
+    """One line of the row-result file; a line with several problems has several rows."""
+
+    line: int
+    result: str  # 0 unchanged, 1 added, 2 updated, 3 cancelled, 7 warning, 9 error
+    bill_key: str
+    core_key: str
+    problem: Problem | None
+
+
+def add_file(connection: Connection, values: Mapping[str, Any]) -> int:
+    """Note an intake as received; its id. ``values``: raw_id, sha256, profile, profile_digest, name, channel, municipality_wanted, at."""
+    file_id = int(
+        bulk.scalar(
+            connection,
+            """INSERT INTO file (raw_id, sha256, profile, profile_digest, name, channel, municipality_wanted, received_at)
+               VALUES (:raw_id, :sha256, :profile, :profile_digest, :name, :channel, :municipality_wanted, :at) RETURNING id""",
+            **values,
+        )
+    )
+    add_event(connection, file_id, "received", at=values["at"])
+    return file_id
+
+
+def add_event(
+    connection: Connection, file_id: int, event: str, *, at: str, municipality_code: str = "", summary: Mapping[str, Any] | None = None
+) -> None:
+    """Append what became of a file."""
+    columns = ("file_id", "event", "municipality_code", "summary", "at")
+    bulk.insert_rows(
+        connection, "file_event", columns, [(file_id, event, municipality_code, json.dumps(summary or {}, ensure_ascii=False), at)]
+    )
+
+
+def find_file(connection: Connection, file_id: int) -> FileState | None:
+    """A file with its newest event."""
+    found = _files(connection, "f.id = :file_id", file_id=file_id)
+    return found[0] if found else None
+
+
+def files_with_content(connection: Connection, sha256: str, profile: str) -> list[FileState]:
+    """Files of the same bytes under the same profile, oldest first."""
+    return _files(connection, "f.sha256 = :sha256 AND f.profile = :profile", sha256=sha256, profile=profile)
+
+
+def _files(connection: Connection, condition: str, **values: Any) -> list[FileState]:
+    found = bulk.rows(
+        connection,
+        f"""SELECT f.id, f.raw_id, f.name, f.sha256, f.profile, f.channel, f.municipality_wanted, e.event, e.municipality_code, e.summary, f.received_at
+            FROM file f JOIN file_event e ON e.file_id = f.id AND {_NEWEST} WHERE {condition} ORDER BY f.id""",
+        **values,
+    )
+    return [FileState._make([*row[:9], json.loads(row[9]), row[10]]) for row in found]
+
+
+def list_files(connection: Connection, before: int | None, limit: int) -> list[FileState]:
+    """Newest files first, ``before`` being the id that the last page ended with."""
+    condition = "f.id < :before" if before is not None else "f.id >= :before"
+    found = bulk.rows(
+        connection,
+        f"""SELECT f.id, f.raw_id, f.name, f.sha256, f.profile, f.channel, f.municipality_wanted, e.event, e.municipality_code, e.summary, f.received_at
+            FROM file f JOIN file_event e ON e.file_id = f.id AND {_NEWEST} WHERE {condition} ORDER BY f.id DESC LIMIT :limit""",
+        before=before or 0, limit=limit,
+    )  # fmt: skip
+    return [FileState._make([*row[:9], json.loads(row[9]), row[10]]) for row in found]
+
+
+def yen_of_file(connection: Connection, file_id: int) -> tuple[int, int]:
+    """Accepted and rejected yen of a staged file; a repeated equal row counts nowhere."""
+    low, high = file_id << LINE_BITS, (file_id + 1) << LINE_BITS
+    staged = bulk.scalar(connection, "SELECT SUM(total_yen) FROM bill_version WHERE id >= :low AND id < :high", low=low, high=high)
+    left_out = bulk.scalar(
+        connection,
+        """SELECT SUM(v.total_yen) FROM bill_version v WHERE v.id >= :low AND v.id < :high AND (
+             v.line IN (SELECT r.line FROM rejected_row r WHERE r.file_id = :file)
+             OR v.line IN (SELECT p.line FROM row_problem p WHERE p.file_id = :file AND p.code = 'FL-DUP-003'))""",
+        low=low, high=high, file=file_id,
+    )  # fmt: skip
+    rejected = bulk.scalar(connection, "SELECT SUM(yen) FROM rejected_row WHERE file_id = :file", file=file_id)
+    return int(staged or 0) - int(left_out or 0), int(rejected or 0)
+
+
+def count_rejected(connection: Connection, file_id: int) -> int:
+    """Rows of a file that were not taken."""
+    return int(bulk.scalar(connection, "SELECT COUNT(*) FROM rejected_row WHERE file_id = :file", file=file_id))
+
+
+def problems_of_file(connection: Connection, file_id: int, limit: int) -> list[Problem]:
+    """Problems of a file, errors first, then by line."""
+    found = bulk.rows(
+        connection,
+        """SELECT code, line, column_number, field, ja, args, place FROM row_problem WHERE file_id = :file
+           ORDER BY CASE severity WHEN 'error' THEN 0 ELSE 1 END, line, id LIMIT :limit""",
+        file=file_id, limit=limit,
+    )  # fmt: skip
+    return [_problem(row) for row in found]
+
+
+def _problem(row: Any) -> Problem:
+    code, line, column, field, ja, args, place = row
+    return Problem(code, line, column, field, ja, tuple((name, value) for name, value in json.loads(args or "[]")), place)
+
+
+def row_results(connection: Connection, file_id: int) -> Iterator[RowResult]:
+    """Every line of a file and what became of it, in order, streamed."""
+    low, high = file_id << LINE_BITS, (file_id + 1) << LINE_BITS
+    result = bulk.stream(
+        connection,
+        """SELECT l.line, v.bill_key, v.core_key, b.id, r.effect, x.line AS rejected,
+                      p.code, p.column_number, p.field, p.ja, p.args, p.place
+               FROM (SELECT line FROM bill_version WHERE id >= :low AND id < :high
+                     UNION SELECT line FROM rejected_row WHERE file_id = :file) l
+               LEFT JOIN bill_version v ON v.id = :low + l.line
+               LEFT JOIN bill b ON b.id = v.id
+               LEFT JOIN revision r ON r.version_id = v.id
+               LEFT JOIN rejected_row x ON x.file_id = :file AND x.line = l.line
+               LEFT JOIN row_problem p ON p.file_id = :file AND p.line = l.line
+               ORDER BY l.line, p.id""",
+        low=low, high=high, file=file_id,
+    )  # fmt: skip
+    for line, key, core_key, bill, effect, rejected, *rest in result:
+        problem = _problem((rest[0], line, *rest[1:])) if rest[0] is not None else None
+        yield RowResult(int(line), _result_code(bill, effect, rejected, problem), key or "", core_key or "", problem)
+
+
+def _result_code(bill: int | None, effect: str | None, rejected: int | None, problem: Problem | None) -> str:
+    if rejected is not None:
+        return "9"
+    if problem is not None:
+        return "7"
+    if bill is not None:
+        return "1"
+    return {"updated": "2", "cancelled": "3", "conflict": "7"}.get(effect or "", "0")
+
+
+def add_municipality(connection: Connection, code: str, name: str, at: str) -> bool:
+    """Register a municipality; False when it was there."""
+    return bool(
+        bulk.run(
+            connection,
+            """INSERT INTO municipality (code, institution_code, name, registered_at) VALUES (:code, :institution, :name, :at)
+               ON CONFLICT (code) DO NOTHING""",
+            code=code, institution=code[:5], name=name, at=at,
+        )
+    )  # fmt: skip
+
+
+def municipalities(connection: Connection) -> list[tuple[str, str, str]]:
+    """Registered municipalities: code, name, instant of registration."""
+    return [
+        (str(a), str(b), str(c)) for a, b, c in bulk.rows(connection, "SELECT code, name, registered_at FROM municipality ORDER BY code")
+    ]

@@ -1,0 +1,117 @@
+"""One bill, a page of bills: what vendors and staff look up. Called by desk and api; reads only."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from fundlink.store import bulk
+from fundlink.store.bills import BILL_IS_PAID, CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
+
+
+class BillView(NamedTuple):
+    """A bill with its current content and its newest slip (None where nothing is to pay)."""
+
+    bill_id: int
+    bill_key: str
+    profile: str
+    version_id: int
+    effect: str  # created | updated | cancelled: what the newest effective row did
+    is_paid: int
+    municipality_code: str
+    fund_code: str
+    levy_year: int
+    relevant_year: int
+    fiscal_year: int
+    notice_number: str
+    installment: str
+    subject_code: str
+    child_number: str
+    addressee_number: str
+    department_code: str
+    charge_yen: int
+    reminder_fee_yen: int
+    late_charge_yen: int
+    total_yen: int
+    due_on: str | None
+    payable_until: str | None
+    core_key: str
+    slip_id: int | None
+    issue_count: int | None
+    institution_code: str | None
+    case_key: str | None
+    confirmation_number: str | None
+    slip_state: str | None
+
+    @property
+    def state(self) -> str:
+        """The state of its newest slip; ``draft`` without one, ``cancelled`` as soon as the core system said so."""
+        if self.effect == "cancelled" and self.slip_state not in ("paid", "settled", "cleared"):
+            return "cancelled"
+        return self.slip_state or "draft"
+
+
+_COLUMNS = (
+    "municipality_code", "fund_code", "levy_year", "relevant_year", "fiscal_year", "notice_number", "installment", "subject_code",
+    "child_number", "addressee_number", "department_code", "charge_yen", "reminder_fee_yen", "late_charge_yen", "total_yen", "due_on",
+    "payable_until", "core_key",
+)  # fmt: skip
+_VIEW = f"""
+    SELECT b.id, b.bill_key, f.profile, w.id, {CURRENT_EFFECT}, CASE WHEN {BILL_IS_PAID} THEN 1 ELSE 0 END,
+           {", ".join("w." + name for name in _COLUMNS)},
+           s.id, s.issue_count, s.institution_code, s.case_key, s.confirmation_number, CASE WHEN s.id IS NOT NULL THEN {SLIP_STATE} END
+    FROM bill b JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN file f ON f.id = w.file_id
+    LEFT JOIN slip s ON s.bill_id = b.id AND s.issue_count = (SELECT MAX(n.issue_count) FROM slip n WHERE n.bill_id = b.id)"""
+
+
+def bill_by_key(connection: Connection, bill_key: str) -> BillView | None:
+    """The bill with this key (parts joined by ``~``)."""
+    found = _bills(connection, "b.bill_key = :key", key=bill_key)
+    return found[0] if found else None
+
+
+def bills_by_core_key(connection: Connection, core_key: str, municipality_code: str | None = None) -> list[BillView]:
+    """Bills whose current version carries this 連携キー; ten at most."""
+    condition = """b.id IN (SELECT x.id FROM bill x JOIN bill_version v ON v.bill_key = x.bill_key WHERE v.core_key = :core AND v.core_key <> '')
+                   AND w.core_key = :core"""
+    values: dict[str, Any] = {"core": core_key}
+    if municipality_code:
+        condition += " AND b.municipality_code = :code"
+        values["code"] = municipality_code
+    return _bills(connection, f"{condition} ORDER BY b.id LIMIT 10", **values)
+
+
+def bill_by_el_number(connection: Connection, institution_code: str, case_key: str) -> BillView | None:
+    """The bill one of whose slips, present or former, carries this eL number."""
+    condition = "b.id = (SELECT x.bill_id FROM slip x WHERE x.institution_code = :institution AND x.case_key = :case)"
+    found = _bills(connection, condition, institution=institution_code, case=case_key)
+    return found[0] if found else None
+
+
+def page_of_bills(connection: Connection, *, after: int, limit: int, municipality_code: str | None = None, fund_code: str | None = None) -> list[BillView]:  # fmt: skip
+    """Bills after a bill id in the order they came, at most ``limit``."""
+    condition, values = "b.id > :after", {"after": after, "limit": limit}
+    if municipality_code:
+        condition += " AND b.municipality_code = :code"
+        values["code"] = municipality_code  # type: ignore[assignment]
+    if fund_code:
+        condition += " AND w.fund_code = :fund"
+        values["fund"] = fund_code  # type: ignore[assignment]
+    return _bills(connection, f"{condition} ORDER BY b.id LIMIT :limit", **values)
+
+
+def _bills(connection: Connection, condition: str, **values: Any) -> list[BillView]:
+    return [BillView(*row) for row in bulk.rows(connection, f"{_VIEW} WHERE {condition}", **values)]
+
+
+def slips_of_bill(connection: Connection, bill_id: int) -> list[dict[str, Any]]:
+    """Every slip of a bill, first issue first, with its state."""
+    found = bulk.rows(
+        connection,
+        f"""SELECT s.issue_count, s.institution_code, s.case_key, s.confirmation_number, {SLIP_STATE}, s.issued_at
+            FROM slip s WHERE s.bill_id = :bill ORDER BY s.issue_count""",
+        bill=bill_id,
+    )
+    names = ("issue_count", "institution_code", "case_key", "confirmation_number", "state", "issued_at")
+    return [dict(zip(names, row, strict=True)) for row in found]

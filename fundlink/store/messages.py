@@ -1,0 +1,206 @@
+"""Payment messages: which slips have to be told to the gateway, what was sent, what it said.
+
+Called by pipeline.submit. A message is stored under its id before it is sent; its newest event is its state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from fundlink.store import bulk
+from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
+from fundlink.store.engine import Store
+
+# a message whose outcome is not known keeps its slips to itself until it is
+_IN_FLIGHT = """
+    EXISTS (SELECT 1 FROM message_item i JOIN message_event e ON e.message_id = i.message_id
+            WHERE i.slip_id = s.id AND e.id = (SELECT MAX(x.id) FROM message_event x WHERE x.message_id = i.message_id)
+              AND e.event NOT IN ('answered', 'rejected'))"""
+
+
+class PendingSlip(NamedTuple):
+    """A slip to be told to the gateway, with the content it has now."""
+
+    slip_id: int
+    version_id: int
+    last_change_id: int
+    state: str
+    wanted: str  # live | cancelled | superseded
+    at_gateway: int
+    institution_code: str
+    case_key: str
+    confirmation_number: str
+    replaced_by: str
+    fund_code: str
+    department_code: str
+    levy_year: int
+    relevant_year: int
+    fiscal_year: int
+    installment: str
+    total_yen: int
+    due_on: str | None
+    payable_until: str | None
+
+
+class OpenMessage(NamedTuple):
+    """A message without a final answer."""
+
+    message_id: str
+    municipality_code: str
+    raw_id: int
+    records: int
+    event: str
+
+
+def municipalities_with_pending(connection: Connection) -> list[str]:
+    """Municipalities that may have slips to tell (their newest slip or change is not in a message)."""
+    found = bulk.rows(
+        connection,
+        """SELECT DISTINCT s.municipality_code FROM slip s WHERE NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = s.id)
+           UNION SELECT DISTINCT c.municipality_code FROM change c
+           WHERE NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = c.slip_id AND i.last_change_id >= c.id)""",
+    )
+    return sorted(str(row[0]) for row in found)
+
+
+def list_pending(connection: Connection, municipality_code: str, after: int, limit: int) -> int:
+    """Put the next slips that need telling, by slip id, into the temporary table ``pending_slip``; how many there are."""
+    bulk.fresh_temporary(connection, "pending_slip", "slip_id BIGINT PRIMARY KEY")
+    found = bulk.run(
+        connection,
+        f"""INSERT INTO pending_slip (slip_id) SELECT q.id FROM (
+              SELECT n.id FROM (
+                SELECT s.id FROM slip s WHERE s.municipality_code = :code AND s.id > :after
+                  AND NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = s.id) AND {SLIP_STATE} NOT IN ('cancelled', 'superseded')
+                ORDER BY s.id LIMIT :limit) n
+              UNION SELECT m.id FROM (
+                SELECT DISTINCT s.id FROM change c JOIN slip s ON s.id = c.slip_id
+                WHERE c.municipality_code = :code AND c.slip_id > :after
+                  AND NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = c.slip_id AND i.last_change_id >= c.id)
+                  AND {SLIP_STATE} NOT IN ('cancelled', 'superseded') AND NOT ({_IN_FLIGHT})
+                ORDER BY s.id LIMIT :limit) m) q ORDER BY q.id LIMIT :limit""",
+        code=municipality_code, after=after, limit=limit,
+    )  # fmt: skip
+    bulk.analyze(connection, "pending_slip")
+    return found
+
+
+def pending_slips(connection: Connection) -> list[PendingSlip]:
+    """The slips of ``pending_slip`` with what the gateway has to know, by slip id."""
+    found = bulk.rows(
+        connection,
+        f"""SELECT s.id, w.id, COALESCE((SELECT MAX(c.id) FROM change c WHERE c.slip_id = s.id), 0), {SLIP_STATE},
+                   CASE WHEN n.case_key IS NOT NULL THEN 'superseded'
+                        WHEN {CURRENT_EFFECT} = 'cancelled' OR w.total_yen = 0 THEN 'cancelled' ELSE 'live' END,
+                   CASE WHEN EXISTS (SELECT 1 FROM slip_state g WHERE g.slip_id = s.id AND g.state = 'registered') THEN 1 ELSE 0 END,
+                   s.institution_code, s.case_key, s.confirmation_number, COALESCE(n.case_key, ''),
+                   w.fund_code, w.department_code, w.levy_year, w.relevant_year, w.fiscal_year, w.installment,
+                   CASE WHEN w.total_yen > 0 THEN w.total_yen ELSE o.total_yen END, COALESCE(w.due_on, o.due_on), COALESCE(w.payable_until, o.payable_until)
+            FROM pending_slip p JOIN slip s ON s.id = p.slip_id JOIN bill b ON b.id = s.bill_id
+            JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN bill_version o ON o.id = b.id
+            LEFT JOIN slip n ON n.bill_id = s.bill_id AND n.issue_count = s.issue_count + 1
+            ORDER BY p.slip_id""",
+    )
+    return [PendingSlip(*row) for row in found]
+
+
+def add_message(connection: Connection, values: dict[str, Any], items: Iterable[Sequence[Any]]) -> None:
+    """Store a message with its items (position, slip_id, version_id, operation, last_change_id); not sent yet."""
+    message_id = values["id"]
+    bulk.insert_rows(connection, "message", tuple(values), [tuple(values.values())])
+    columns = ("message_id", "position", "slip_id", "version_id", "operation", "last_change_id")
+    bulk.insert_rows(connection, "message_item", columns, ((message_id, *item) for item in items))
+    add_event(connection, message_id, "stored", at=values["created_at"])
+
+
+def add_event(connection: Connection, message_id: str, event: str, *, at: str, raw_id: int | None = None, detail: str = "") -> None:
+    """Append what happened to a message."""
+    columns = ("message_id", "event", "raw_id", "detail", "at")
+    bulk.insert_rows(connection, "message_event", columns, [(message_id, event, raw_id, detail, at)])
+
+
+def open_messages(connection: Connection) -> list[OpenMessage]:
+    """Messages whose newest event is stored, sent or unknown, oldest first."""
+    found = bulk.rows(
+        connection,
+        """SELECT m.id, m.municipality_code, m.raw_id, m.records, e.event FROM message m JOIN message_event e ON e.message_id = m.id
+           WHERE e.event IN ('stored', 'sent', 'unknown')
+             AND e.id = (SELECT MAX(x.id) FROM message_event x WHERE x.message_id = m.id) ORDER BY m.created_at, m.id""",
+    )
+    return [OpenMessage(*row) for row in found]
+
+
+def drop_dead_slips(connection: Connection, slips: Sequence[tuple[int, str]], at: str) -> None:
+    """Slips that were cancelled or superseded before the gateway ever heard of them: (slip_id, state)."""
+    event = {"cancelled": "cancel", "superseded": "supersede"}
+    columns = ("slip_id", "state", "event", "cause", "at")
+    bulk.insert_rows(
+        connection, "slip_state", columns, [(slip_id, state, event[state], "before registration", at) for slip_id, state in slips]
+    )
+
+
+def apply_acknowledgement(connection: Connection, message_id: str, answers: Iterable[tuple[str, str, str]], at: str) -> tuple[int, int]:
+    """Advance the slips of a message by its answers (case_key, result, reason_code); how many were taken and how many refused.
+
+    Answers for slips that are not in the message are ignored here: the caller has compared the counts.
+    """
+    bulk.fresh_temporary(connection, "answer", "case_key TEXT PRIMARY KEY, result TEXT, reason_code TEXT")
+    bulk.insert_rows(connection, "answer", ("case_key", "result", "reason_code"), answers)
+    bulk.analyze(connection, "answer")
+    source = (
+        """FROM message_item i JOIN slip s ON s.id = i.slip_id JOIN answer a ON a.case_key = s.case_key WHERE i.message_id = :message_id"""
+    )
+    bulk.run(
+        connection,
+        f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
+            SELECT s.id,
+              CASE WHEN a.result = 'refused' THEN 'refused' WHEN a.result = 'cancelled' THEN
+                CASE WHEN EXISTS (SELECT 1 FROM slip n WHERE n.bill_id = s.bill_id AND n.issue_count > s.issue_count) THEN 'superseded' ELSE 'cancelled' END
+              ELSE 'registered' END,
+              CASE WHEN a.result = 'refused' THEN 'refuse' WHEN a.result = 'cancelled' THEN
+                CASE WHEN EXISTS (SELECT 1 FROM slip n WHERE n.bill_id = s.bill_id AND n.issue_count > s.issue_count) THEN 'supersede' ELSE 'cancel' END
+              ELSE 'acknowledge' END, i.message_id, :at
+            {source} AND (a.result = 'cancelled'
+              OR (i.operation = 'register' AND a.result IN ('registered', 'refused') AND {SLIP_STATE} IN ('issued', 'unknown', 'refused'))
+              OR (i.operation <> 'register' AND a.result <> 'cancelled' AND {SLIP_STATE} = 'unknown' AND a.result <> 'refused'))
+            ORDER BY i.position""",
+        message_id=message_id, at=at,
+    )  # fmt: skip
+    refused = bulk.run(
+        connection,
+        f"INSERT INTO refused_slip (message_id, slip_id, operation, reason_code) SELECT i.message_id, s.id, i.operation, a.reason_code {source} AND a.result = 'refused'",
+        message_id=message_id,
+    )
+    matched = int(bulk.scalar(connection, f"SELECT COUNT(*) {source}", message_id=message_id))
+    return matched - refused, refused
+
+
+def lose_slips(connection: Connection, message_id: str, at: str) -> int:
+    """The answer to a message was lost: its new slips are ``unknown`` until an inquiry tells."""
+    return bulk.run(
+        connection,
+        f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
+            SELECT s.id, 'unknown', 'lose', i.message_id, :at FROM message_item i JOIN slip s ON s.id = i.slip_id
+            WHERE i.message_id = :message_id AND i.operation = 'register' AND {SLIP_STATE} IN ('issued', 'refused') ORDER BY i.position""",
+        message_id=message_id, at=at,
+    )  # fmt: skip
+
+
+def next_message_number(store: Store, connection: Connection, prefix: str) -> int:
+    """The next running number of message ids with this prefix."""
+    store.serialise(connection, f"message:{prefix}")
+    found = bulk.scalar(connection, "SELECT MAX(id) FROM message WHERE id LIKE :prefix", prefix=f"{prefix}%")
+    return int(str(found)[len(prefix) :]) + 1 if found else 1
+
+
+def ask_again(connection: Connection, message_id: str) -> int:
+    """The gateway rejected a whole message: its slips have to be told anew, under another message id."""
+    return bulk.run(
+        connection,
+        """INSERT INTO change (slip_id, municipality_code) SELECT i.slip_id, s.municipality_code
+           FROM message_item i JOIN slip s ON s.id = i.slip_id WHERE i.message_id = :message_id ORDER BY i.position""",
+        message_id=message_id,
+    )

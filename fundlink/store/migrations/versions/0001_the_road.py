@@ -1,0 +1,631 @@
+"""the road: bills, messages, receipts, outcomes, clearing."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.create_table(
+        "audit",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("act", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("previous", sa.String(), nullable=False),
+        sa.Column("hash", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("seq"),
+    )
+    op.create_table(
+        "bill",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("bill_key", sa.String(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("file_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("bill_key"),
+    )
+    with op.batch_alter_table("bill", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bill_file_id"), ["file_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_bill_municipality_code"), ["municipality_code"], unique=False)
+
+    op.create_table(
+        "bill_version",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("file_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("bill_key", sa.String(), nullable=False),
+        sa.Column("content", sa.String(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("fund_code", sa.String(), nullable=False),
+        sa.Column("levy_year", sa.Integer(), nullable=False),
+        sa.Column("relevant_year", sa.Integer(), nullable=False),
+        sa.Column("fiscal_year", sa.Integer(), nullable=False),
+        sa.Column("notice_number", sa.String(), nullable=False),
+        sa.Column("installment", sa.String(), nullable=False),
+        sa.Column("subject_code", sa.String(), nullable=False),
+        sa.Column("child_number", sa.String(), nullable=False),
+        sa.Column("addressee_number", sa.String(), nullable=False),
+        sa.Column("department_code", sa.String(), nullable=False),
+        sa.Column("charge_yen", sa.BigInteger(), nullable=False),
+        sa.Column("reminder_fee_yen", sa.BigInteger(), nullable=False),
+        sa.Column("late_charge_yen", sa.BigInteger(), nullable=False),
+        sa.Column("total_yen", sa.BigInteger(), nullable=False),
+        sa.Column("due_on", sa.String(), nullable=True),
+        sa.Column("payable_until", sa.String(), nullable=True),
+        sa.Column("action", sa.String(), nullable=False),
+        sa.Column("core_key", sa.String(), nullable=False),
+        sa.Column("case_key", sa.String(), nullable=False),
+        sa.Column("confirmation_number", sa.String(), nullable=False),
+        sa.CheckConstraint("charge_yen >= 0", name="charge_yen_not_negative"),
+        sa.CheckConstraint("late_charge_yen >= 0", name="late_charge_yen_not_negative"),
+        sa.CheckConstraint("reminder_fee_yen >= 0", name="reminder_fee_yen_not_negative"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("bill_version", schema=None) as batch_op:
+        batch_op.create_index(
+            "bill_version_by_core_key",
+            ["core_key"],
+            unique=False,
+            sqlite_where=sa.text("core_key <> ''"),
+            postgresql_where=sa.text("core_key <> ''"),
+        )
+
+    op.create_table(
+        "change",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("slip_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("change", schema=None) as batch_op:
+        batch_op.create_index("change_by_slip", ["slip_id", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_change_municipality_code"), ["municipality_code"], unique=False)
+
+    op.create_table(
+        "clearing_entry",
+        sa.Column("entry_number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("transaction_key", sa.String(), nullable=False),
+        sa.Column("outcome_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("stage", sa.String(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("profile", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("entry_number"),
+    )
+    with op.batch_alter_table("clearing_entry", schema=None) as batch_op:
+        batch_op.create_index("clearing_entry_by_transaction", ["transaction_key", "entry_number"], unique=False)
+
+    op.create_table(
+        "day_state",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("fund_code", sa.String(), nullable=False),
+        sa.Column("receipts", sa.BigInteger(), nullable=False),
+        sa.Column("receipts_yen", sa.BigInteger(), nullable=False),
+        sa.Column("settled_yen", sa.BigInteger(), nullable=False),
+        sa.Column("fee_yen", sa.BigInteger(), nullable=False),
+        sa.Column("credited_yen", sa.BigInteger(), nullable=False),
+        sa.Column("difference_yen", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("differences", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("day_state", schema=None) as batch_op:
+        batch_op.create_index("day_state_by_day", ["day", "municipality_code", "fund_code", "id"], unique=False)
+
+    op.create_table(
+        "export_mark",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("last_outcome_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "idempotency",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("request_sha256", sa.String(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("answer", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_table(
+        "municipality",
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("institution_code", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("registered_at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("code"),
+    )
+    with op.batch_alter_table("municipality", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_municipality_institution_code"), ["institution_code"], unique=False)
+
+    op.create_table(
+        "outcome",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("transaction_key", sa.String(), nullable=False),
+        sa.Column("receipt_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("slip_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("bill_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("version_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("evidence", sa.Integer(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("outcome", schema=None) as batch_op:
+        batch_op.create_index("outcome_by_bill", ["bill_id"], unique=False)
+        batch_op.create_index("outcome_by_receipt", ["receipt_id"], unique=False)
+        batch_op.create_index("outcome_by_transaction", ["transaction_key", "id"], unique=False)
+
+    op.create_table(
+        "outcome_rule",
+        sa.Column("evidence", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("rule", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("evidence"),
+    )
+    op.create_table(
+        "pending_receipt", sa.Column("transaction_key", sa.String(), nullable=False), sa.PrimaryKeyConstraint("transaction_key")
+    )
+    op.create_table(
+        "raw",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("direction", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kept_at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("raw", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_raw_sha256"), ["sha256"], unique=False)
+
+    op.create_table(
+        "refused_slip",
+        sa.Column("message_id", sa.String(), nullable=False),
+        sa.Column("slip_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("operation", sa.String(), nullable=False),
+        sa.Column("reason_code", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("message_id", "slip_id"),
+    )
+    op.create_table(
+        "rejected_row",
+        sa.Column("file_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("yen", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("file_id", "line"),
+    )
+    op.create_table(
+        "row_problem",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("file_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=True),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("severity", sa.String(), nullable=False),
+        sa.Column("column_number", sa.Integer(), nullable=True),
+        sa.Column("field", sa.String(), nullable=True),
+        sa.Column("ja", sa.String(), nullable=True),
+        sa.Column("args", sa.String(), nullable=False),
+        sa.Column("place", sa.String(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("row_problem", schema=None) as batch_op:
+        batch_op.create_index("row_problem_by_file", ["file_id", "line"], unique=False)
+
+    op.create_table(
+        "serial_block",
+        sa.Column("institution_code", sa.String(), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("file_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("institution_code", "first"),
+    )
+    op.create_table(
+        "slip_state",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("slip_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("cause", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("slip_state", schema=None) as batch_op:
+        batch_op.create_index("slip_state_by_slip", ["slip_id", "id"], unique=False)
+
+    op.create_table(
+        "export_file",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("profile", sa.String(), nullable=False),
+        sa.Column("raw_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("yen", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["raw_id"],
+            ["raw.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "file",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("raw_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("profile", sa.String(), nullable=False),
+        sa.Column("profile_digest", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("municipality_wanted", sa.String(), nullable=False),
+        sa.Column("received_at", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["raw_id"],
+            ["raw.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("file", schema=None) as batch_op:
+        batch_op.create_index("file_by_content", ["sha256", "profile"], unique=False)
+
+    op.create_table(
+        "message",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("raw_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("yen", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["raw_id"],
+            ["raw.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("message", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_message_municipality_code"), ["municipality_code"], unique=False)
+
+    op.create_table(
+        "raw_piece",
+        sa.Column("raw_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["raw_id"],
+            ["raw.id"],
+        ),
+        sa.PrimaryKeyConstraint("raw_id", "seq"),
+    )
+    op.create_table(
+        "received_file",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("remote_id", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("business_day", sa.String(), nullable=False),
+        sa.Column("raw_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("state", sa.String(), nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("duplicates", sa.Integer(), nullable=False),
+        sa.Column("yen", sa.BigInteger(), nullable=False),
+        sa.Column("problems", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["raw_id"],
+            ["raw.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("source", "remote_id", name="received_once"),
+    )
+    op.create_table(
+        "revision",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("bill_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("version_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("file_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("effect", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["bill_id"],
+            ["bill.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("revision", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_revision_file_id"), ["file_id"], unique=False)
+        batch_op.create_index("revision_by_bill", ["bill_id", "id"], unique=False)
+        batch_op.create_index("revision_by_version", ["version_id"], unique=False)
+
+    op.create_table(
+        "slip",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("bill_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("issue_count", sa.Integer(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("institution_code", sa.String(), nullable=False),
+        sa.Column("case_key", sa.String(), nullable=False),
+        sa.Column("confirmation_number", sa.String(), nullable=False),
+        sa.Column("issued_at", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["bill_id"],
+            ["bill.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("bill_id", "issue_count", name="slip_of_bill"),
+        sa.UniqueConstraint("institution_code", "case_key", name="slip_el_number"),
+    )
+    op.create_table(
+        "bank_credit",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("received_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("inquiry_number", sa.String(), nullable=False),
+        sa.Column("booked_on", sa.String(), nullable=False),
+        sa.Column("value_on", sa.String(), nullable=False),
+        sa.Column("amount_yen", sa.BigInteger(), nullable=False),
+        sa.Column("direction", sa.String(), nullable=False),
+        sa.Column("cancelled", sa.String(), nullable=False),
+        sa.Column("remitter_code", sa.String(), nullable=False),
+        sa.Column("remitter_name", sa.String(), nullable=False),
+        sa.Column("reference", sa.String(), nullable=False),
+        sa.Column("summary", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["received_id"],
+            ["received_file.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen", name="bank_credit_once"),
+    )
+    with op.batch_alter_table("bank_credit", schema=None) as batch_op:
+        batch_op.create_index("bank_credit_by_reference", ["reference"], unique=False)
+
+    op.create_table(
+        "clearing_handover",
+        sa.Column("entry_number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("export_file_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["export_file_id"],
+            ["export_file.id"],
+        ),
+        sa.PrimaryKeyConstraint("entry_number"),
+    )
+    op.create_table(
+        "export_delivery",
+        sa.Column("export_file_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["export_file_id"],
+            ["export_file.id"],
+        ),
+        sa.PrimaryKeyConstraint("export_file_id"),
+    )
+    op.create_table(
+        "file_event",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("file_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("summary", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["file_id"],
+            ["file.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("file_event", schema=None) as batch_op:
+        batch_op.create_index("file_event_by_file", ["file_id", "id"], unique=False)
+
+    op.create_table(
+        "message_event",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("message_id", sa.String(), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("raw_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("detail", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["message.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("message_event", schema=None) as batch_op:
+        batch_op.create_index("message_event_by_message", ["message_id", "id"], unique=False)
+
+    op.create_table(
+        "message_item",
+        sa.Column("message_id", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("slip_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("version_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("operation", sa.String(), nullable=False),
+        sa.Column("last_change_id", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["message.id"],
+        ),
+        sa.PrimaryKeyConstraint("message_id", "position"),
+    )
+    with op.batch_alter_table("message_item", schema=None) as batch_op:
+        batch_op.create_index("message_item_by_slip", ["slip_id", "last_change_id"], unique=False)
+
+    op.create_table(
+        "receipt",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("received_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("transaction_key", sa.String(), nullable=False),
+        sa.Column("stage", sa.String(), nullable=False),
+        sa.Column("institution_code", sa.String(), nullable=False),
+        sa.Column("case_key", sa.String(), nullable=False),
+        sa.Column("confirmation_number", sa.String(), nullable=False),
+        sa.Column("fund_code", sa.String(), nullable=False),
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("amount_yen", sa.BigInteger(), nullable=False),
+        sa.Column("paid_on", sa.String(), nullable=False),
+        sa.Column("booked_on", sa.String(), nullable=False),
+        sa.CheckConstraint("amount_yen > 0", name="receipt_positive"),
+        sa.ForeignKeyConstraint(
+            ["received_id"],
+            ["received_file.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("transaction_key", "stage", name="receipt_once"),
+    )
+    with op.batch_alter_table("receipt", schema=None) as batch_op:
+        batch_op.create_index("receipt_by_day", ["municipality_code", "booked_on"], unique=False)
+        batch_op.create_index("receipt_by_slip", ["institution_code", "case_key"], unique=False)
+
+    op.create_table(
+        "settlement",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("received_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("settlement_key", sa.String(), nullable=False),
+        sa.Column("edition", sa.Integer(), nullable=False),
+        sa.Column("institution_code", sa.String(), nullable=False),
+        sa.Column("fund_code", sa.String(), nullable=False),
+        sa.Column("business_day", sa.String(), nullable=False),
+        sa.Column("receipt_count", sa.BigInteger(), nullable=False),
+        sa.Column("gross_yen", sa.BigInteger(), nullable=False),
+        sa.Column("fee_yen", sa.BigInteger(), nullable=False),
+        sa.Column("net_yen", sa.BigInteger(), nullable=False),
+        sa.Column("transfer_on", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["received_id"],
+            ["received_file.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("settlement_key", "edition", name="settlement_once"),
+    )
+    op.create_table(
+        "slip_handover",
+        sa.Column("slip_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("export_file_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["export_file_id"],
+            ["export_file.id"],
+        ),
+        sa.PrimaryKeyConstraint("slip_id"),
+    )
+
+
+def downgrade() -> None:
+    """Take back."""
+    op.drop_table("slip_handover")
+    op.drop_table("settlement")
+    with op.batch_alter_table("receipt", schema=None) as batch_op:
+        batch_op.drop_index("receipt_by_slip")
+        batch_op.drop_index("receipt_by_day")
+
+    op.drop_table("receipt")
+    with op.batch_alter_table("message_item", schema=None) as batch_op:
+        batch_op.drop_index("message_item_by_slip")
+
+    op.drop_table("message_item")
+    with op.batch_alter_table("message_event", schema=None) as batch_op:
+        batch_op.drop_index("message_event_by_message")
+
+    op.drop_table("message_event")
+    with op.batch_alter_table("file_event", schema=None) as batch_op:
+        batch_op.drop_index("file_event_by_file")
+
+    op.drop_table("file_event")
+    op.drop_table("export_delivery")
+    op.drop_table("clearing_handover")
+    with op.batch_alter_table("bank_credit", schema=None) as batch_op:
+        batch_op.drop_index("bank_credit_by_reference")
+
+    op.drop_table("bank_credit")
+    op.drop_table("slip")
+    with op.batch_alter_table("revision", schema=None) as batch_op:
+        batch_op.drop_index("revision_by_version")
+        batch_op.drop_index("revision_by_bill")
+        batch_op.drop_index(batch_op.f("ix_revision_file_id"))
+
+    op.drop_table("revision")
+    op.drop_table("received_file")
+    op.drop_table("raw_piece")
+    with op.batch_alter_table("message", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_message_municipality_code"))
+
+    op.drop_table("message")
+    with op.batch_alter_table("file", schema=None) as batch_op:
+        batch_op.drop_index("file_by_content")
+
+    op.drop_table("file")
+    op.drop_table("export_file")
+    with op.batch_alter_table("slip_state", schema=None) as batch_op:
+        batch_op.drop_index("slip_state_by_slip")
+
+    op.drop_table("slip_state")
+    op.drop_table("serial_block")
+    with op.batch_alter_table("row_problem", schema=None) as batch_op:
+        batch_op.drop_index("row_problem_by_file")
+
+    op.drop_table("row_problem")
+    op.drop_table("rejected_row")
+    op.drop_table("refused_slip")
+    with op.batch_alter_table("raw", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_raw_sha256"))
+
+    op.drop_table("raw")
+    op.drop_table("pending_receipt")
+    op.drop_table("outcome_rule")
+    with op.batch_alter_table("outcome", schema=None) as batch_op:
+        batch_op.drop_index("outcome_by_transaction")
+        batch_op.drop_index("outcome_by_receipt")
+        batch_op.drop_index("outcome_by_bill")
+
+    op.drop_table("outcome")
+    with op.batch_alter_table("municipality", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_municipality_institution_code"))
+
+    op.drop_table("municipality")
+    op.drop_table("idempotency")
+    op.drop_table("export_mark")
+    with op.batch_alter_table("day_state", schema=None) as batch_op:
+        batch_op.drop_index("day_state_by_day")
+
+    op.drop_table("day_state")
+    with op.batch_alter_table("clearing_entry", schema=None) as batch_op:
+        batch_op.drop_index("clearing_entry_by_transaction")
+
+    op.drop_table("clearing_entry")
+    with op.batch_alter_table("change", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_change_municipality_code"))
+        batch_op.drop_index("change_by_slip")
+
+    op.drop_table("change")
+    with op.batch_alter_table("bill_version", schema=None) as batch_op:
+        batch_op.drop_index("bill_version_by_core_key", sqlite_where=sa.text("core_key <> ''"), postgresql_where=sa.text("core_key <> ''"))
+
+    op.drop_table("bill_version")
+    with op.batch_alter_table("bill", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_bill_municipality_code"))
+        batch_op.drop_index(batch_op.f("ix_bill_file_id"))
+
+    op.drop_table("bill")
+    op.drop_table("audit")

@@ -1,0 +1,112 @@
+"""What came back: receipts, settlements, bank credits, each stored once however often it is sent.
+
+Called by pipeline.collect. A resend with the same content is counted and changes nothing; other content under a known key
+stops the file and the first record is kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from fundlink.domain.problems import Problem
+from fundlink.store import bulk
+
+RECEIPT_COLUMNS: tuple[str, ...] = (
+    "position", "municipality_code", "transaction_key", "stage", "institution_code", "case_key", "confirmation_number",
+    "fund_code", "channel", "amount_yen", "paid_on", "booked_on",
+)  # fmt: skip
+SETTLEMENT_COLUMNS: tuple[str, ...] = (
+    "position", "municipality_code", "settlement_key", "edition", "institution_code", "fund_code", "business_day", "receipt_count",
+    "gross_yen", "fee_yen", "net_yen", "transfer_on",
+)  # fmt: skip
+CREDIT_COLUMNS: tuple[str, ...] = (
+    "position", "municipality_code", "account", "inquiry_number", "booked_on", "value_on", "amount_yen", "direction", "cancelled",
+    "remitter_code", "remitter_name", "reference", "summary",
+)  # fmt: skip
+
+_SHAPES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    # kind: table, columns, identity
+    "receipt": ("receipt", RECEIPT_COLUMNS, ("transaction_key", "stage")),
+    "settlement": ("settlement", SETTLEMENT_COLUMNS, ("settlement_key", "edition")),
+    "bank_credit": ("bank_credit", CREDIT_COLUMNS, ("account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen")),
+}
+_NUMBERS = {"position", "edition", "receipt_count", "amount_yen", "gross_yen", "fee_yen", "net_yen"}
+
+
+class Arrival(NamedTuple):
+    """What a file brought: how many records are new, how many were known, and keys that came with other content."""
+
+    new: int
+    duplicates: int
+    contradictions: list[tuple[int, str]]  # position, first part of the identity
+
+
+def is_known(connection: Connection, source: str, remote_id: str) -> bool:
+    """True when this file of this source was taken before, applied or quarantined."""
+    return (
+        bulk.scalar(
+            connection, "SELECT 1 FROM received_file WHERE source = :source AND remote_id = :remote", source=source, remote=remote_id
+        )
+        is not None
+    )
+
+
+def add_received(connection: Connection, values: dict[str, Any], problems: Sequence[Problem] = ()) -> int:
+    """Note a received file (source, remote_id, kind, name, municipality_code, business_day, raw_id, state, at …); its id."""
+    complete = {
+        "records": 0,
+        "duplicates": 0,
+        "yen": 0,
+        **values,
+        "problems": json.dumps([p.as_json() for p in problems], ensure_ascii=False),
+    }
+    names = ", ".join(complete)
+    marks = ", ".join(f":{name}" for name in complete)
+    return int(bulk.scalar(connection, f"INSERT INTO received_file ({names}) VALUES ({marks}) RETURNING id", **complete))
+
+
+def stage(connection: Connection, kind: str, rows: Sequence[Sequence[Any]]) -> Arrival:
+    """Lay the records of one file beside the stored ones; nothing is stored yet."""
+    table, columns, identity = _SHAPES[kind]
+    bulk.fresh_temporary(connection, "arriving", ", ".join(f"{name} {'BIGINT' if name in _NUMBERS else 'TEXT'}" for name in columns))
+    bulk.insert_rows(connection, "arriving", columns, rows)
+    bulk.analyze(connection, "arriving")
+    known = " AND ".join(f"t.{name} = a.{name}" for name in identity)
+    differs = " OR ".join(f"t.{name} <> a.{name}" for name in columns if name != "position" and name not in identity)
+    twins = " AND ".join(f"a.{name} = b.{name}" for name in identity)
+    differs_inside = differs.replace("t.", "b.")
+    contradictions = bulk.rows(
+        connection, f"SELECT a.position, a.{identity[0]} FROM arriving a JOIN {table} t ON {known} WHERE {differs} ORDER BY a.position"
+    )
+    inside = bulk.rows(connection, f"SELECT a.position, a.{identity[0]} FROM arriving a JOIN arriving b ON {twins} AND b.position < a.position WHERE {differs_inside} ORDER BY a.position") if _has_twins(connection, identity) else []  # fmt: skip
+    distinct = int(bulk.scalar(connection, f"SELECT COUNT(*) FROM (SELECT DISTINCT {', '.join(identity)} FROM arriving) d"))
+    old = int(bulk.scalar(connection, f"SELECT COUNT(*) FROM (SELECT DISTINCT {', '.join('a.' + name for name in identity)} FROM arriving a JOIN {table} t ON {known}) d"))  # fmt: skip
+    return Arrival(distinct - old, len(rows) - (distinct - old), [(int(p), str(k)) for p, k in [*contradictions, *inside]])
+
+
+def _has_twins(connection: Connection, identity: Sequence[str]) -> bool:
+    keys = ", ".join(identity)
+    return bulk.scalar(connection, f"SELECT 1 FROM arriving GROUP BY {keys} HAVING COUNT(*) > 1 LIMIT 1") is not None
+
+
+def store_arrivals(connection: Connection, kind: str, received_id: int) -> int:
+    """Store the staged records that are new; receipts are put on the work list of reconcile."""
+    table, columns, identity = _SHAPES[kind]
+    names = ", ".join(columns)
+    stored = bulk.run(
+        connection,
+        f"""INSERT INTO {table} (received_id, {names}) SELECT CAST(:received AS BIGINT), {", ".join("a." + name for name in columns)} FROM arriving a
+            WHERE TRUE ORDER BY a.position ON CONFLICT ({", ".join(identity)}) DO NOTHING""",
+        received=received_id,
+    )
+    if kind == "receipt":
+        bulk.run(
+            connection,
+            """INSERT INTO pending_receipt (transaction_key)
+               SELECT DISTINCT a.transaction_key FROM arriving a WHERE TRUE ON CONFLICT (transaction_key) DO NOTHING""",
+        )
+    return stored

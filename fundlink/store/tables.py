@@ -1,0 +1,498 @@
+"""The tables: storage only. Facts are appended and never updated; what is current is the newest row of a narrow table.
+
+Read by the other modules of this room and by the migrations. The models validate nothing: rows come checked from formats.
+Identifiers are text, money is ``BigInteger`` yen, days are ISO text, instants are UTC ISO text with offset.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+# SQLite numbers only INTEGER keys by itself; PostgreSQL wants 64 bits
+BigKey = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+Yen = sa.BigInteger
+
+
+def _key() -> Any:
+    return Field(default=None, sa_type=BigKey, primary_key=True)
+
+
+def _yen(name: str) -> sa.CheckConstraint:
+    return sa.CheckConstraint(f"{name} >= 0", name=f"{name}_not_negative")
+
+
+class Municipality(SQLModel, table=True):
+    """A body that takes public funds; registered by hand, or by its first accepted file outside production."""
+
+    code: str = Field(primary_key=True)
+    institution_code: str = Field(index=True)
+    name: str = ""
+    registered_at: str
+
+
+class Raw(SQLModel, table=True):
+    """Bytes as received or sent, kept before anything is read from them."""
+
+    id: int = _key()
+    sha256: str = Field(index=True)
+    size: int = Field(sa_type=sa.BigInteger)
+    direction: str  # in | out
+    kind: str
+    name: str
+    kept_at: str
+
+
+class RawPiece(SQLModel, table=True):
+    """One piece of kept bytes, at most 1 MiB, so that no file is ever whole in memory."""
+
+    __tablename__ = "raw_piece"
+    raw_id: int = Field(sa_type=BigKey, primary_key=True, foreign_key="raw.id")
+    seq: int = Field(primary_key=True)
+    data: bytes
+
+
+class File(SQLModel, table=True):
+    """One intake: a file, an upload or a single API write. Its rows count only once it is accepted."""
+
+    __table_args__ = (sa.Index("file_by_content", "sha256", "profile"),)
+    id: int = _key()
+    raw_id: int = Field(sa_type=BigKey, foreign_key="raw.id")
+    sha256: str
+    profile: str
+    profile_digest: str
+    name: str
+    channel: str  # file | folder | api
+    municipality_wanted: str = ""
+    received_at: str
+
+
+class FileEvent(SQLModel, table=True):
+    """What became of a file; the newest row counts."""
+
+    __tablename__ = "file_event"
+    __table_args__ = (sa.Index("file_event_by_file", "file_id", "id"),)
+    id: int = _key()
+    file_id: int = Field(sa_type=BigKey, foreign_key="file.id")
+    event: str  # received | accepted | quarantined
+    municipality_code: str = ""
+    summary: str = "{}"
+    at: str
+
+
+class SerialBlock(SQLModel, table=True):
+    """Serial numbers handed out for case keys, in blocks; a gap is harmless, a number given twice impossible."""
+
+    __tablename__ = "serial_block"
+    institution_code: str = Field(primary_key=True)
+    first: int = Field(sa_type=sa.BigInteger, primary_key=True)
+    size: int
+    file_id: int = Field(sa_type=BigKey)
+
+
+class BillVersion(SQLModel, table=True):
+    """One accepted row as the core system wrote it. ``id`` = file id * 2**24 + line, so it also says where it came from."""
+
+    __tablename__ = "bill_version"
+    __table_args__: ClassVar[Any] = (
+        _yen("charge_yen"),
+        _yen("reminder_fee_yen"),
+        _yen("late_charge_yen"),
+        sa.Index(
+            "bill_version_by_core_key", "core_key", sqlite_where=sa.text("core_key <> ''"), postgresql_where=sa.text("core_key <> ''")
+        ),
+    )
+    id: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
+    file_id: int = Field(sa_type=BigKey)
+    line: int
+    bill_key: str
+    content: str
+    municipality_code: str
+    fund_code: str
+    levy_year: int
+    relevant_year: int
+    fiscal_year: int
+    notice_number: str
+    installment: str
+    subject_code: str
+    child_number: str
+    addressee_number: str
+    department_code: str
+    charge_yen: int = Field(sa_type=Yen)
+    reminder_fee_yen: int = Field(sa_type=Yen)
+    late_charge_yen: int = Field(sa_type=Yen)
+    total_yen: int = Field(sa_type=Yen)
+    due_on: str | None
+    payable_until: str | None
+    action: str
+    core_key: str
+    case_key: str
+    confirmation_number: str
+
+
+class RowProblem(SQLModel, table=True):
+    """What was wrong with a row (or, without a line, with the file)."""
+
+    __tablename__ = "row_problem"
+    __table_args__ = (sa.Index("row_problem_by_file", "file_id", "line"),)
+    id: int = _key()
+    file_id: int = Field(sa_type=BigKey)
+    line: int | None = None
+    code: str
+    severity: str
+    column_number: int | None = None
+    field: str | None = None
+    ja: str | None = None
+    args: str = "[]"
+    place: str | None = None
+
+
+class RejectedRow(SQLModel, table=True):
+    """A row that was not taken, with the yen that could be read from it."""
+
+    __tablename__ = "rejected_row"
+    file_id: int = Field(sa_type=BigKey, primary_key=True)
+    line: int = Field(primary_key=True)
+    yen: int = Field(sa_type=Yen)
+
+
+class Bill(SQLModel, table=True):
+    """The identity of a bill. ``id`` is the id of its first version."""
+
+    id: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
+    bill_key: str = Field(unique=True)
+    municipality_code: str = Field(index=True)
+    file_id: int = Field(sa_type=BigKey, index=True)
+
+
+class Revision(SQLModel, table=True):
+    """A later row for a known bill and what it did. The newest ``updated`` or ``cancelled`` row is the current content."""
+
+    __table_args__ = (sa.Index("revision_by_bill", "bill_id", "id"), sa.Index("revision_by_version", "version_id"))
+    id: int = _key()
+    bill_id: int = Field(sa_type=BigKey, foreign_key="bill.id")
+    version_id: int = Field(sa_type=BigKey)
+    file_id: int = Field(sa_type=BigKey, index=True)
+    effect: str  # updated | cancelled | conflict
+
+
+class Slip(SQLModel, table=True):
+    """One eL number of a bill; a re-issue makes another one and the older one is superseded."""
+
+    __table_args__ = (
+        sa.UniqueConstraint("institution_code", "case_key", name="slip_el_number"),
+        sa.UniqueConstraint("bill_id", "issue_count", name="slip_of_bill"),
+    )
+    id: int = _key()
+    bill_id: int = Field(sa_type=BigKey, foreign_key="bill.id")
+    issue_count: int
+    municipality_code: str
+    institution_code: str
+    case_key: str
+    confirmation_number: str
+    issued_at: str
+
+
+class SlipState(SQLModel, table=True):
+    """A step in the life of a slip; the newest row is its state, no row means issued."""
+
+    __tablename__ = "slip_state"
+    __table_args__ = (sa.Index("slip_state_by_slip", "slip_id", "id"),)
+    id: int = _key()
+    slip_id: int = Field(sa_type=BigKey)
+    state: str
+    event: str
+    cause: str
+    at: str
+
+
+class Change(SQLModel, table=True):
+    """A slip that is known to the gateway, or may be, has to be brought in line with its bill."""
+
+    __table_args__ = (sa.Index("change_by_slip", "slip_id", "id"),)
+    id: int = _key()
+    slip_id: int = Field(sa_type=BigKey)
+    municipality_code: str = Field(index=True)
+
+
+class Message(SQLModel, table=True):
+    """A payment message, stored under its id before it is sent."""
+
+    id: str = Field(primary_key=True)
+    municipality_code: str = Field(index=True)
+    raw_id: int = Field(sa_type=BigKey, foreign_key="raw.id")
+    records: int
+    yen: int = Field(sa_type=Yen)
+    created_at: str
+
+
+class MessageItem(SQLModel, table=True):
+    """One slip in a message: the version it carries and the newest change it covers."""
+
+    __tablename__ = "message_item"
+    __table_args__ = (sa.Index("message_item_by_slip", "slip_id", "last_change_id"),)
+    message_id: str = Field(primary_key=True, foreign_key="message.id")
+    position: int = Field(primary_key=True)
+    slip_id: int = Field(sa_type=BigKey)
+    version_id: int = Field(sa_type=BigKey)
+    operation: str
+    last_change_id: int = Field(sa_type=sa.BigInteger)
+
+
+class MessageEvent(SQLModel, table=True):
+    """What happened to a message: stored, sent, unknown, answered, rejected. The newest row counts."""
+
+    __tablename__ = "message_event"
+    __table_args__ = (sa.Index("message_event_by_message", "message_id", "id"),)
+    id: int = _key()
+    message_id: str = Field(foreign_key="message.id")
+    event: str
+    raw_id: int | None = Field(default=None, sa_type=BigKey)
+    detail: str = ""
+    at: str
+
+
+class RefusedSlip(SQLModel, table=True):
+    """A slip the gateway refused within an answered message, with its reason and our word for it."""
+
+    __tablename__ = "refused_slip"
+    message_id: str = Field(primary_key=True)
+    slip_id: int = Field(sa_type=BigKey, primary_key=True)
+    operation: str
+    reason_code: str
+
+
+class ReceivedFile(SQLModel, table=True):
+    """A file taken from the gateway or the drop folder, and whether it was applied."""
+
+    __tablename__ = "received_file"
+    __table_args__ = (sa.UniqueConstraint("source", "remote_id", name="received_once"),)
+    id: int = _key()
+    source: str
+    remote_id: str
+    kind: str  # receipt | settlement | bank_credit
+    name: str
+    municipality_code: str
+    business_day: str
+    raw_id: int = Field(sa_type=BigKey, foreign_key="raw.id")
+    state: str  # applied | quarantined
+    records: int
+    duplicates: int
+    yen: int = Field(sa_type=Yen)
+    problems: str = "[]"
+    at: str
+
+
+class Receipt(SQLModel, table=True):
+    """One statement that a payer paid, exactly as it came. A resend has no second row."""
+
+    __table_args__: ClassVar[Any] = (
+        sa.UniqueConstraint("transaction_key", "stage", name="receipt_once"),
+        sa.Index("receipt_by_slip", "institution_code", "case_key"),
+        sa.Index("receipt_by_day", "municipality_code", "booked_on"),
+        sa.CheckConstraint("amount_yen > 0", name="receipt_positive"),
+    )
+    id: int = _key()
+    received_id: int = Field(sa_type=BigKey, foreign_key="received_file.id")
+    position: int
+    municipality_code: str
+    transaction_key: str
+    stage: str
+    institution_code: str
+    case_key: str
+    confirmation_number: str
+    fund_code: str
+    channel: str
+    amount_yen: int = Field(sa_type=Yen)
+    paid_on: str
+    booked_on: str
+
+
+class PendingReceipt(SQLModel, table=True):
+    """Work list of reconcile: transactions whose outcome has to be looked at. A queue, not a fact."""
+
+    __tablename__ = "pending_receipt"
+    transaction_key: str = Field(primary_key=True)
+
+
+class Settlement(SQLModel, table=True):
+    """One line of a settlement notice."""
+
+    __table_args__ = (sa.UniqueConstraint("settlement_key", "edition", name="settlement_once"),)
+    id: int = _key()
+    received_id: int = Field(sa_type=BigKey, foreign_key="received_file.id")
+    position: int
+    municipality_code: str
+    settlement_key: str
+    edition: int
+    institution_code: str
+    fund_code: str
+    business_day: str
+    receipt_count: int = Field(sa_type=sa.BigInteger)
+    gross_yen: int = Field(sa_type=Yen)
+    fee_yen: int = Field(sa_type=Yen)
+    net_yen: int = Field(sa_type=Yen)
+    transfer_on: str
+
+
+class BankCredit(SQLModel, table=True):
+    """One entry on the account as the designated bank reports it."""
+
+    __tablename__ = "bank_credit"
+    __table_args__ = (
+        sa.UniqueConstraint("account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen", name="bank_credit_once"),
+        sa.Index("bank_credit_by_reference", "reference"),
+    )
+    id: int = _key()
+    received_id: int = Field(sa_type=BigKey, foreign_key="received_file.id")
+    position: int
+    municipality_code: str
+    account: str
+    inquiry_number: str
+    booked_on: str
+    value_on: str
+    amount_yen: int = Field(sa_type=Yen)
+    direction: str
+    cancelled: str
+    remitter_code: str
+    remitter_name: str
+    reference: str
+    summary: str
+
+
+class OutcomeRule(SQLModel, table=True):
+    """The table from evidence to outcome, loaded from reconcile/outcomes.py so that set work uses the same one."""
+
+    __tablename__ = "outcome_rule"
+    evidence: int = Field(sa_column=sa.Column(sa.Integer, primary_key=True, autoincrement=False))
+    outcome: str
+    rule: str
+
+
+class Outcome(SQLModel, table=True):
+    """What a transaction turned out to be; the newest row of a transaction counts."""
+
+    __table_args__ = (
+        sa.Index("outcome_by_transaction", "transaction_key", "id"),
+        sa.Index("outcome_by_receipt", "receipt_id"),
+        sa.Index("outcome_by_bill", "bill_id"),
+    )
+    id: int = _key()
+    transaction_key: str
+    receipt_id: int = Field(sa_type=BigKey)
+    slip_id: int | None = Field(default=None, sa_type=BigKey)
+    bill_id: int | None = Field(default=None, sa_type=BigKey)
+    version_id: int | None = Field(default=None, sa_type=BigKey)
+    outcome: str
+    evidence: int
+    at: str
+
+
+class DayState(SQLModel, table=True):
+    """Totals and state of one business day and fund; the newest row counts."""
+
+    __tablename__ = "day_state"
+    __table_args__ = (sa.Index("day_state_by_day", "day", "municipality_code", "fund_code", "id"),)
+    id: int = _key()
+    day: str
+    municipality_code: str
+    fund_code: str
+    receipts: int = Field(sa_type=sa.BigInteger)
+    receipts_yen: int = Field(sa_type=Yen)
+    settled_yen: int = Field(sa_type=Yen)
+    fee_yen: int = Field(sa_type=Yen)
+    credited_yen: int = Field(sa_type=Yen)
+    difference_yen: int = Field(sa_type=Yen)
+    state: str
+    differences: str
+    at: str
+
+
+class ClearingEntry(SQLModel, table=True):
+    """One entry for the core system; numbers ascend without a gap a database."""
+
+    __tablename__ = "clearing_entry"
+    __table_args__ = (sa.Index("clearing_entry_by_transaction", "transaction_key", "entry_number"),)
+    entry_number: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
+    transaction_key: str
+    outcome_id: int = Field(sa_type=BigKey)
+    stage: str
+    municipality_code: str
+    profile: str
+    at: str
+
+
+class ExportFile(SQLModel, table=True):
+    """A file handed to a core system: clearing entries or slip records."""
+
+    __tablename__ = "export_file"
+    id: int = _key()
+    kind: str  # clearing | slips
+    name: str
+    municipality_code: str
+    profile: str
+    raw_id: int = Field(sa_type=BigKey, foreign_key="raw.id")
+    records: int
+    yen: int = Field(sa_type=sa.BigInteger)
+    at: str
+
+
+class ExportDelivery(SQLModel, table=True):
+    """This file lies where the core system fetches it; before this fact nothing is cleared."""
+
+    __tablename__ = "export_delivery"
+    export_file_id: int = Field(sa_column=sa.Column(BigKey, sa.ForeignKey("export_file.id"), primary_key=True, autoincrement=False))
+    at: str
+
+
+class ClearingHandover(SQLModel, table=True):
+    """This entry stands in that file."""
+
+    __tablename__ = "clearing_handover"
+    entry_number: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
+    export_file_id: int = Field(sa_type=BigKey, foreign_key="export_file.id")
+
+
+class SlipHandover(SQLModel, table=True):
+    """This slip was handed to its core system in that file."""
+
+    __tablename__ = "slip_handover"
+    slip_id: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
+    export_file_id: int = Field(sa_type=BigKey, foreign_key="export_file.id")
+
+
+class ExportMark(SQLModel, table=True):
+    """How far outcomes have been turned into clearing entries; the newest row counts."""
+
+    __tablename__ = "export_mark"
+    id: int = _key()
+    last_outcome_id: int = Field(sa_type=sa.BigInteger)
+    at: str
+
+
+class Idempotency(SQLModel, table=True):
+    """The answer given to a keyed write, stored in the transaction of its effect."""
+
+    key: str = Field(primary_key=True)
+    request_sha256: str
+    status: int
+    answer: str
+    at: str
+
+
+class Audit(SQLModel, table=True):
+    """Who did what, chained by hash; one entry a file or message, one a single act."""
+
+    seq: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
+    at: str
+    actor: str
+    act: str
+    subject: str
+    detail: str
+    previous: str
+    hash: str
+
+
+METADATA = SQLModel.metadata

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
-from fundlink.domain.errors import ProblemError
+from fundlink.domain.errors import BusyError, ProblemError
 from fundlink.domain.problems import Problem
 from fundlink.pipeline import Rooms, Ticket
+from fundlink.store import vault
 
 _INTAKE_KEYS = (
     "file", "read", "accepted", "created", "updated", "unchanged", "cancelled", "conflicts", "rejected", "accepted_yen", "rejected_yen",
     "duplicate_of", "quarantined", "problems", "result_file", "file_id",
 )  # fmt: skip
 STILL_S = 5.0
+TURN_S = 60.0
+"""How long a thread waits for another one of this process in the same stream before it is told that it is busy."""
 
 
 class Jobs:
@@ -31,23 +34,46 @@ class Jobs:
 
     def __init__(self, rooms: Rooms, *, owned: bool = False) -> None:
         self.rooms, self._owned = rooms, owned
+        self._turns: dict[str, threading.Lock] = {}
 
     @contextmanager
     def _stream(self, name: str) -> Iterator[None]:
-        with nullcontext() if self._owned else bootstrap.owner(self.rooms), self.rooms.store.stream_lock(name):
+        with self._turn(name), nullcontext() if self._owned else bootstrap.owner(self.rooms), self.rooms.store.stream_lock(name):
             yield
+
+    @contextmanager
+    def _turn(self, name: str) -> Iterator[None]:
+        """Threads of one process (worker and API share one Jobs) take turns in a stream."""
+        lock = self._turns.setdefault(name, threading.Lock())
+        if not lock.acquire(timeout=TURN_S):
+            raise BusyError(name)
+        try:
+            yield
+        finally:
+            lock.release()
 
     def intake(self, path: Path, profile: str, *, municipality: str | None = None, dry_run: bool = False, channel: str = "file") -> Ticket:
         """Take one file; the numbers of contract section 1. With ``dry_run`` the same numbers and no trace."""
         core_files.check_regular(path)
         ticket = {"path": str(path), "profile": profile, "municipality": municipality or "", "channel": channel, "dry_run": dry_run}
-        with self._stream("intake"):
-            with self.rooms.store.rehearsal() if dry_run else nullcontext():
-                return self._intake(ticket)
+        with self._stream("intake"), self.rooms.store.rehearsal() if dry_run else nullcontext():
+            return self._intake(ticket)
 
-    def intake_kept(self, ticket: Ticket) -> Ticket:
-        """Take bytes that are already kept (API): the ticket carries raw_id, sha256, bytes, name, profile."""
-        return self._intake(ticket)
+    def intake_sent(self, pieces: Iterable[bytes], ticket: Ticket) -> Ticket:
+        """Take bytes that came over HTTP: kept first, then the same road. The ticket carries name, profile, municipality, dry_run."""
+        with self._stream("intake"), self.rooms.store.rehearsal() if ticket["dry_run"] else nullcontext():
+            return self._intake({**ticket, **self._kept(pieces, ticket["name"]), "channel": "api"})
+
+    def bill(self, row: bytes, profile: str) -> Ticket:
+        """Take one bill, a batch of one, inside the transaction that the caller opened; its answer is its result file."""
+        ticket = {**self._kept([row], "bill.json"), "name": "bill.json", "profile": profile, "channel": "api-bill"}
+        done = pipeline.run(self.rooms, pipeline.INTAKE, ticket)
+        return {**done, **pipeline.intake_report(self.rooms, {**done, "dry_run": True})}
+
+    def _kept(self, pieces: Iterable[bytes], name: str) -> Ticket:
+        with self.rooms.store.write() as connection:
+            kept = vault.keep(connection, pieces, direction="in", kind="billing", name=name, at=self.rooms.now())
+        return {"raw_id": kept.raw_id, "sha256": kept.sha256, "bytes": kept.size}
 
     def _intake(self, ticket: Ticket) -> Ticket:
         done = pipeline.run(self.rooms, pipeline.INTAKE, ticket)

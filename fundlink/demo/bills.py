@@ -96,8 +96,8 @@ def _with_mess(body: bytes) -> Iterator[bytes]:
         if at is None or len(sample) < 2:
             continue
         cells = sample[0].decode().rstrip("\r\n").split(",")
-        cells[at] = spoil
         cells[_notice(header)] = f"9{at:015d}"
+        cells[at] = spoil
         yield ",".join(cells).encode() + end
     if len(sample) >= 2:
         yield sample[1]  # the same row once more: counted once

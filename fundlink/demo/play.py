@@ -44,6 +44,7 @@ class Plan:
 
     @property
     def institution_code(self) -> str:
+        """First five digits of the municipality code."""
         return self.municipality_code[:5]
 
 
@@ -113,7 +114,7 @@ def _play(jobs: Jobs, other: OtherSide, plan: Plan, say: Say) -> dict[str, Any]:
     _pay(other, plan, say)
     _collect(jobs, say)
     reconciled = _reconcile(jobs, plan, say)
-    _export(jobs, plan, say)
+    _export(jobs, say)
     return _compare(jobs, other, plan, reconciled, say)
 
 
@@ -210,7 +211,7 @@ def _reconcile(jobs: Jobs, plan: Plan, say: Say) -> dict[str, Any]:
     return result
 
 
-def _export(jobs: Jobs, plan: Plan, say: Say) -> None:
+def _export(jobs: Jobs, say: Say) -> None:
     result = jobs.export(jobs.rooms.folder / "outbox" / "core")
     say("7. 引渡し export: 消込と納付書発行情報を、来た形のまま基幹システムへ")
     say(f"   ファイル {result['files']} 個  消込 {result['entries']:,} 件 {result['yen']:,} 円  納付書発行 {result['slips']:,} 件")

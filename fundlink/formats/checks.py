@@ -18,7 +18,7 @@ from fundlink.domain.values import ERA_DIGITS
 from fundlink.formats.catalogue import FILE_ATTRIBUTES, Spec
 from fundlink.formats.codelists import theirs_to_ours
 from fundlink.formats.controls import control_of
-from fundlink.formats.kinds import KINDS_OF_TYPE
+from fundlink.formats.kinds import DEFAULT_CODES, KINDS_OF_TYPE, codes_of
 from fundlink.formats.layout import CONTROL_KINDS, FORMS, Field, fault, read_layout
 from fundlink.formats.message import Declared
 from fundlink.formats.selection import parse_when
@@ -309,21 +309,31 @@ class _LayoutExaminer:
         elif row.kind == "const":
             if row.width and len(row.codes.encode("cp932", "replace")) > row.width:
                 self.wrong(row.place, f"定数「{row.codes}」が width より長いです。", f"the constant {row.codes!r} is wider than width.")
-        elif row.kind == "code" or (row.codes and row.kept and row.kind in ("digit", "alnum")):
+        elif row.kept and (row.kind == "code" or (row.kind in ("digit", "alnum") and (row.codes or self.must_be_known(row)))):
             self.listed(row)
+
+    def must_be_known(self, row: Field) -> bool:
+        """A bill of an unknown fund or action is refused, also where the sheet calls the code just digits."""
+        return self.spec.kind == "billing" and row.name in DEFAULT_CODES
 
     def listed(self, row: Field) -> None:
         """A code list that cannot be used."""
-        codes = row.codes
-        if not codes and row.name in DEFAULT_CODES:
-            codes = DEFAULT_CODES[row.name]
+        codes = codes_of(row)
         try:
-            self.owner.found.codes[row.codes] = theirs_to_ours(codes, self.owner.codes)
+            self.owner.found.codes[codes] = theirs_to_ours(codes, self.owner.codes)
+            self.mapped(row, self.owner.found.codes[codes])
         except ValueError as error:
             self.wrong(row.place, f"codes「{row.codes}」が使えません（{error}）。", f"codes {row.codes!r} cannot be used ({error}).")
             return
         if "=" not in codes:
             self.owner.found.files.add(self.owner.codes / f"{codes.removesuffix('.csv')}.csv")
+
+    def mapped(self, row: Field, codes: Mapping[str, str]) -> None:
+        """An inline map that leads to a code of ours that does not exist."""
+        known = theirs_to_ours(DEFAULT_CODES[row.name], self.owner.codes) if row.name in DEFAULT_CODES else codes
+        strangers = sorted({ours for ours in codes.values() if ours not in known}) if "=" in row.codes and row.name in DEFAULT_CODES else []
+        if strangers:
+            raise ValueError("・".join(strangers))
 
     def controlled(self, row: Field, fields: Sequence[Field]) -> None:
         """A count or sum whose ``codes`` names nothing of the data record."""
@@ -354,10 +364,6 @@ class _LayoutExaminer:
             for other in consts:
                 if other < record and _overlap(leads[record], leads[other]):
                     self.wrong(row.place, f"{record} と {other} の先頭の定数が重なります。", f"the consts of {record} and {other} overlap.")
-
-
-DEFAULT_CODES = {"fund_code": "fund_codes", "action": "actions"}
-"""Lists of attributes whose row leaves ``codes`` open."""
 
 
 def _leads(fields: Iterable[Field]) -> dict[str, str]:

@@ -54,12 +54,9 @@ class Tally:
     def __init__(self, controls: Sequence[Control]) -> None:
         self.controls = controls
         self.values = [0] * len(controls)
-        self.records = 0
-        self.unreadable: int | None = None
 
     def add(self, cells: Sequence[str]) -> int | None:
         """Count one data record; the place of an amount that cannot be read, or None."""
-        self.records += 1
         for at, control in enumerate(self.controls):
             if control.condition is not None:
                 place, wanted, equal = control.condition
@@ -69,8 +66,9 @@ class Tally:
                 self.values[at] += 1
                 continue
             for place in control.places:
-                amount = cells[place].strip(" ")
-                if amount and not (amount.isascii() and amount.isdigit()):
+                amount = cells[place]
+                if amount.isascii() and amount.isdigit():
+                    self.values[at] += int(amount)
+                elif amount.strip(" "):
                     return place
-                self.values[at] += int(amount or 0)
         return None

@@ -111,7 +111,7 @@ class DelimitedForm:
 
 def _rows(form: Delimited, given: tuple[Lines, Any], reader: Reader) -> Sourced:
     lines, parsed = given
-    order = _order(form, next(parsed, None)) if form.header else Order(form.row.count, None, None)
+    order = order_of(form, next(parsed, None)) if form.header else Order(form.row.count, None, None)
     taker = form.row.taker(columns=order.columns)
     width, pick, recent = order.width, order.pick, lines.recent
     offset, last, count = int(form.header), parsed.line_num, 0
@@ -124,10 +124,10 @@ def _rows(form: Delimited, given: tuple[Lines, Any], reader: Reader) -> Sourced:
         count += 1
         if line != count + offset:
             reader.placing = partial(_in_record, count)
-        if len(cells) != width:
-            yield line, _miscounted(len(cells), width, line), taker
+        if len(cells) == width and pick is None:
+            yield line, cells, taker
         else:
-            yield line, cells if pick is None else [*pick([*cells, ""])], taker
+            yield line, picked(order, cells, line), taker
     if not count:
         raise ProblemError([problem("FL-CSV-001")])
 
@@ -151,7 +151,15 @@ class Order(NamedTuple):
     columns: list[int] | None
 
 
-def _order(form: Delimited, head: list[str] | None) -> Order:
+def picked(order: Order, cells: list[str], line: int) -> list[str]:
+    """The cells in the order of the layout; a column that is not there is empty."""
+    if len(cells) != order.width:
+        return _miscounted(len(cells), order.width, line)
+    return cells if order.pick is None else [*order.pick([*cells, ""])]
+
+
+def order_of(form: Delimited, head: list[str] | None) -> Order:
+    """Find the columns of a header line by name; ProblemError when it is not that of the layout."""
     if head is None:
         raise ProblemError([problem("FL-CSV-001")])
     if len(head) > MOST_COLUMNS:

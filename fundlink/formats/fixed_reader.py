@@ -6,6 +6,7 @@ Called by fixed. Every control value is recomputed; one that does not agree quar
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from fundlink.domain.errors import ProblemError
@@ -52,7 +53,7 @@ class Walk:
 
     def __iter__(self) -> Sourced:
         data, watch, number = self.plan.data, bool(self.plan.data[-1].controls), 0
-        for number, kind, content in self.raws:
+        for number, kind, content in self._raws():
             if kind != self.last or kind != "data":
                 self._step(kind, number, content)
             if kind != "data":
@@ -126,10 +127,24 @@ class Walk:
             self.given = values
             self.takers = self._takers()
         if kind == "trailer":
+            self._not_before_its_data(number)
             self._balance(values, number)
         for at, cell in enumerate(self.plan.control_cells):
             if cell.row.record == kind:
                 self.stated.append(Stated(at, kind, number, values[cell.row.name]))
+
+    def _not_before_its_data(self, number: int) -> None:
+        """An empty group whose data follow their trailer is a matter of order, whatever the trailer states."""
+        following = next(self.raws, None) if self.last == "header" else None
+        if following is not None:
+            self.raws = chain((following,), self.raws)
+            if following.kind == "data":
+                self._wrong("FL-FIX-006", number, "データの前にトレーラー")
+
+    def _raws(self) -> Iterator[Raw]:
+        """The records, also those that were looked at before their turn."""
+        while (raw := next(self.raws, None)) is not None:
+            yield raw
 
     def _balance(self, trailer: Mapping[str, Any], number: int) -> None:
         """Opening balance + in - out = closing balance."""

@@ -107,6 +107,8 @@ class Records:
         if after == b"\r\n":
             return 2
         if after[:1] == b"\n":
+            if self.newline == b"\r\n" and self.buffer[end - 1 : end] == b"\r":
+                raise ProblemError([self._wrong("FL-FIX-001", expected=length, actual=length - 1)])
             return 1
         return len(after) if not after.strip(_REST) else self._padding(end, length)
 

@@ -33,10 +33,15 @@ class FixedWriter:
         first, rest = first_and_rest(records)
         self._inherit(first)
         cells = self.plan.control_cells
-        promised = {id(cell): self._promised(cell) for cell in cells if cell.row.record == "header"}
+        data = self._data(rest)
+        waiting = [cell for cell in cells if cell.row.record == "header"]
+        if any(self._promised(cell) is None for cell in waiting):
+            data = iter(list(data))  # the caller did not say what stands in the file: gather first
+        promised = {id(cell): self._promised(cell) for cell in waiting}
+        promised = {key: self._actual_of(key) if value is None else value for key, value in promised.items()}
         if "header" in self.plan.shapes:
             yield self._control_record("header", promised)
-        yield from self._data(rest)
+        yield from data
         actual = {id(cell): self._actual(at) for at, cell in enumerate(cells)}
         for cell in cells:
             if promised.get(id(cell), actual[id(cell)]) != actual[id(cell)]:
@@ -54,8 +59,12 @@ class FixedWriter:
                 if cell.row.kept and first is not None and cell.row.name in first._fields:
                     self.header.setdefault(cell.row.name, getattr(first, cell.row.name))
 
-    def _promised(self, cell: Cell) -> int:
-        return int(self.header.get("record_count" if cell.row.kind == "count" else "total_yen") or 0)
+    def _promised(self, cell: Cell) -> int | None:
+        given = self.header.get("record_count" if cell.row.kind == "count" else "total_yen")
+        return None if given is None else int(given)
+
+    def _actual_of(self, key: int) -> int:
+        return next(self._actual(at) for at, cell in enumerate(self.plan.control_cells) if id(cell) == key)
 
     def _data(self, records: Iterable[Any]) -> Iterator[bytes]:
         # the main layout first; a record that does not fit it may fit a variant
@@ -81,7 +90,7 @@ class FixedWriter:
     def _held(self, record: Any, names: Sequence[str]) -> None:
         """A header attribute holds for every record, so every record must agree with it."""
         for name in names:
-            if getattr(record, name) != self.header[name]:
+            if getattr(record, name) not in (self.header[name], "", None):
                 ja = self.plan.spec.named[name].ja
                 raise ProblemError([problem("FL-VAL-002", line=self.count, field=name, ja=ja, expected=str(self.header[name]))])
 
@@ -100,7 +109,7 @@ class FixedWriter:
             return self.count + sum(record in self.plan.shapes for record in CONTROL_RECORDS)
         return 1 if scope == "groups" else self._tallied(at)
 
-    def _control_record(self, record: str, values: Mapping[int, int]) -> bytes:
+    def _control_record(self, record: str, values: Mapping[int, int | None]) -> bytes:
         texts, wrong = [], []
         shape = self.plan.shapes[record]
         for cell in shape.cells:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, ClassVar
 
-from fundlink.domain.values import MAX_TOTAL_YEN, is_municipality_code, municipality_check_digit
+from fundlink.domain.values import MAX_TOTAL_YEN, addressee_check_digit, is_municipality_code, municipality_check_digit
 from fundlink.formats import charset, dates
 from fundlink.formats.catalogue import Attribute
 from fundlink.formats.layout import Field
@@ -188,7 +188,8 @@ class Digit(Cell):
         if self.exact:
             return digits
         wide = self.width or len(digits)
-        return digits[-wide:].rjust(wide, "1") if self.fixed_width else digits[-wide:]
+        fitted = digits[-wide:].rjust(wide, "0") if self.fixed_width else digits[-wide:]
+        return fitted[:-1] + addressee_check_digit(fitted[:-1]) if self.row.name == "addressee_number" else fitted
 
     def spoil(self) -> str:
         if self.row.name == "municipality_code" and self.width == 6:
@@ -315,6 +316,9 @@ class Alnum(Cell):
 
     def fit(self, value: Any, _rng: Random) -> Any:
         return str(value)[-self.width :] if self.width else str(value)
+
+    def spoil(self) -> str:
+        return super().spoil() if self.flat else "漢"
 
 
 class Text(Cell):
@@ -524,11 +528,20 @@ class Year(Cell):
         return "X" * self.width
 
 
+DEFAULT_CODES = {"fund_code": "fund_codes", "action": "actions"}
+"""Lists of attributes whose row leaves ``codes`` open."""
+
+
+def codes_of(row: Field) -> str:
+    """The list or inline map of a field."""
+    return row.codes or DEFAULT_CODES.get(row.name, "")
+
+
 class CodeCell(Cell):
     """A code of a list, or theirs read as ours by an inline map."""
 
     def bind(self) -> None:
-        self.ours = dict(self.setting.codes.get(self.row.codes, {}))
+        self.ours = dict(self.setting.codes.get(codes_of(self.row), {}))
         self.theirs: dict[str, str] = {}
         for theirs, ours in self.ours.items():
             self.theirs.setdefault(ours, theirs)
@@ -671,6 +684,6 @@ def bind(row: Field, attribute: Attribute | None, setting: Setting) -> Cell:
         return Unkept(row, None, setting)
     if attribute.type in ("yen", "number", "year"):
         return {"yen": Yen, "number": Number, "year": Year}[attribute.type](row, attribute, setting)
-    if row.kind in ("digit", "alnum") and row.codes:
+    if row.kind in ("digit", "alnum") and codes_of(row) in setting.codes:
         return CodeCell(row, attribute, setting)
     return CLASSES[row.kind](row, attribute, setting)

@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from fundlink.formats import delimited, fixed, samples
+from fundlink.domain.problems import Problem
+from fundlink.formats import delimited, fixed, ndjson, samples, spoiling, xlsx, xml
 from fundlink.formats.catalogue import FILE_ATTRIBUTES, Attribute, Spec, Terms
 from fundlink.formats.kinds import Cell, Setting, bind
 from fundlink.formats.layout import Field
@@ -113,6 +114,10 @@ class Message:
         """The bytes of a file, streamed; ProblemError for a value that cannot be written."""
         return self._form.written(records, header or {})
 
+    def schema_check(self, raw: bytes) -> list[Problem]:
+        """What the schema of an XML message says about its bytes; empty when it is valid or has no schema."""
+        return self._form.check(raw) if isinstance(self._form, xml.XmlForm) else []
+
     def sample_header(self, seed: int = 0) -> dict[str, Any]:
         """Header attributes of a sample file."""
         cells = [cell for record in ("header", "trailer", "end") for cell in self.cells(record)]
@@ -126,5 +131,13 @@ class Message:
         """A made-up file."""
         return b"".join(self.writer(self.sample(seed, rows), self.sample_header(seed)))
 
+    def spoilable(self) -> list[str]:
+        """``record/name`` of every field whose value can be wrong."""
+        return spoiling.spoilable(self)
 
-FORMS: dict[str, Any] = {"delimited": delimited.DelimitedForm, "fixed": fixed.FixedForm}
+    def spoiled(self, field_name: str, seed: int = 0) -> bytes:
+        """A file that is right but for one wrong value in one place; ``field_name`` may be ``record/name``."""
+        return spoiling.spoil(self, field_name, seed)
+
+
+FORMS: dict[str, Any] = {"delimited": delimited.DelimitedForm, "fixed": fixed.FixedForm, "xml": xml.XmlForm, "xlsx": xlsx.XlsxForm, "json": ndjson.NdjsonForm}

@@ -55,9 +55,8 @@ class Store:
     @contextmanager
     def together(self) -> Iterator[Connection]:
         """All writes of this thread inside the block are one transaction, however many steps make them."""
-        with self.write() as connection:
-            with self._joined(connection):
-                yield connection
+        with self.write() as connection, self._joined(connection):
+            yield connection
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:

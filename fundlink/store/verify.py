@@ -133,7 +133,12 @@ def verify(store: Store) -> dict[str, Any]:
 def _checked(connection: Connection, check: Check) -> dict[str, Any]:
     looked_at = int(connection.scalar(sa.text(check.looked_at)) or 0)
     broken = int(connection.scalar(sa.text(check.broken)) or 0)
-    return {"id": check.id, "ok": broken == 0, "checked": looked_at, "detail": check.what if not broken else f"{check.what}: 違反 {broken} 件"}
+    return {
+        "id": check.id,
+        "ok": broken == 0,
+        "checked": looked_at,
+        "detail": check.what if not broken else f"{check.what}: 違反 {broken} 件",
+    }
 
 
 def _timed(connection: Connection, ident: str, what: str, check: Callable[[Connection], tuple[int, int]]) -> dict[str, Any]:
@@ -147,7 +152,9 @@ def _raw_bytes(connection: Connection) -> tuple[int, int]:
     for raw_id, sha256, size in connection.execute(sa.text("SELECT id, sha256, size FROM raw ORDER BY id")).all():
         digest, found = hashlib.sha256(), 0
         seq = 0
-        while (piece := connection.scalar(sa.text("SELECT data FROM raw_piece WHERE raw_id = :id AND seq = :seq"), {"id": raw_id, "seq": seq})) is not None:
+        while (
+            piece := connection.scalar(sa.text("SELECT data FROM raw_piece WHERE raw_id = :id AND seq = :seq"), {"id": raw_id, "seq": seq})
+        ) is not None:
             digest.update(piece)
             found += len(piece)
             seq += 1
@@ -157,7 +164,7 @@ def _raw_bytes(connection: Connection) -> tuple[int, int]:
 
 
 def _file_counts(connection: Connection) -> tuple[int, int]:
-    """read = accepted + rejected in records; rejected lines are as many as stored."""
+    """Read = accepted + rejected in records; rejected lines are as many as stored."""
     rows = connection.execute(sa.text("SELECT file_id, summary FROM file_event WHERE event = 'accepted'")).all()
     broken = 0
     for file_id, summary in rows:

@@ -1,0 +1,136 @@
+"""Builders for tests: rooms in an empty home, bills as files, receipts as the gateway would send them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from fundlink import bootstrap
+from fundlink.config import Settings
+from fundlink.connectors.in_memory import InMemoryGateway
+from fundlink.domain.records import BillingRecord, ReceiptRecord, SettlementRecord
+from fundlink.jobs import Jobs
+
+CODE = "990019"
+INSTITUTION = CODE[:5]
+DAY = "2026-11-20"
+
+
+class World(NamedTuple):
+    """One adapter with the twin of its gateway."""
+
+    jobs: Jobs
+    twin: InMemoryGateway
+    folder: Path
+
+    def sql(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Rows of a query of the test's own."""
+        with self.jobs.rooms.store.read() as connection:
+            return [tuple(row) for row in connection.execute(sa.text(statement), values)]
+
+    def intake(
+        self, records: Iterable[BillingRecord], *, name: str = "bills.csv", profile: str = "standard", **more: Any
+    ) -> dict[str, Any]:
+        """Write records in a profile's form and take the file."""
+        path = self.folder / name
+        rows = list(records)
+        header = {
+            "municipality_code": CODE,
+            "file_created_on": DAY,
+            "file_business_day": DAY,
+            "file_sequence": "1",
+            "record_count": len(rows),
+        }
+        path.write_bytes(b"".join(self.jobs.rooms.profile(profile).message("billing").writer(rows, header)))
+        return self.jobs.intake(path, profile, **more)
+
+    def intake_bytes(self, body: bytes, *, name: str = "bills.csv", profile: str = "standard", **more: Any) -> dict[str, Any]:
+        """Take these very bytes."""
+        path = self.folder / name
+        path.write_bytes(body)
+        return self.jobs.intake(path, profile, **more)
+
+    def slip(self, number: int) -> tuple[str, str]:
+        """Case key and confirmation number of the newest slip of a built bill."""
+        found = self.sql(
+            "SELECT s.case_key, s.confirmation_number FROM slip s JOIN bill b ON b.id = s.bill_id WHERE b.bill_key = :key ORDER BY s.issue_count DESC",
+            key=bill(number).bill_key,
+        )
+        return str(found[0][0]), str(found[0][1])
+
+    def state(self, number: int) -> str:
+        """The state of a built bill."""
+        from fundlink.desk import find_bill
+
+        return find_bill(self.jobs.rooms, bill(number).bill_key).state
+
+    def paid(self, number: int, key: str, **more: Any) -> ReceiptRecord:
+        """A receipt for the newest slip of a built bill; anything may be overridden."""
+        case_key, confirmation = self.slip(number)
+        return receipt(key, case_key, confirmation, **{"amount_yen": bill(number).total_yen, **more})
+
+    def receive(self, records: Iterable[ReceiptRecord]) -> dict[str, Any]:
+        """The gateway sends these receipts; collect."""
+        rows = list(records)
+        header = _header("R", len(rows), sum(row.amount_yen for row in rows))
+        self.twin.put(INSTITUTION, "receipt", DAY, self.jobs.rooms.profile("gateway").message("receipt").writer(rows, header))
+        return self.jobs.collect()
+
+    def settle(self, records: Iterable[SettlementRecord]) -> dict[str, Any]:
+        """The gateway sends a settlement notice; collect."""
+        rows = list(records)
+        header = _header("S", len(rows), sum(row.gross_yen for row in rows))
+        self.twin.put(INSTITUTION, "settlement", DAY, self.jobs.rooms.profile("gateway").message("settlement").writer(rows, header))
+        return self.jobs.collect()
+
+
+def _header(letter: str, count: int, total: int) -> dict[str, Any]:
+    return {
+        "message_id": f"{letter}-{count}-{total}", "municipality_code": CODE, "institution_code": INSTITUTION, "business_day": DAY,
+        "created_at": "2026-11-20T23:59:00+09:00", "record_count": count, "total_yen": total,
+    }  # fmt: skip
+
+
+def world(tmp_path: Path, database_url: str = "", **settings: Any) -> World:
+    """Rooms in an empty home with the twin as gateway; business time stands still on 2026-11-24."""
+    values = {"home": tmp_path / "home", "database_url": database_url, "now": "2026-11-24T09:00:00+09:00", **settings}
+    twin = InMemoryGateway()
+    rooms = bootstrap.build(Settings(**values), gateway=twin)
+    return World(Jobs(rooms), twin, tmp_path)
+
+
+def bill(number: int, **changed: Any) -> BillingRecord:
+    """The ``number``-th bill: valid, different from all others."""
+    built = BillingRecord(
+        municipality_code=CODE, fund_code="601", levy_year=2026, relevant_year=2026, fiscal_year=2026, notice_number=f"{number:016d}",
+        installment="01", subject_code="", child_number="", addressee_number="", department_code="000", charge_yen=1000 + number,
+        reminder_fee_yen=0, late_charge_yen=0, due_on="2026-11-30", payable_until="2027-01-09", payer_name="", payer_kana="",
+        payer_postal_code="", payer_address="", action="1", core_key=f"K{number}",
+    )  # fmt: skip
+    return built._replace(**changed)
+
+
+def bills(count: int, **changed: Any) -> list[BillingRecord]:
+    """Bills 1 to ``count``."""
+    return [bill(number, **changed) for number in range(1, count + 1)]
+
+
+def receipt(key: str, case_key: str, confirmation: str, **changed: Any) -> ReceiptRecord:
+    """A confirmed receipt of DAY."""
+    built = ReceiptRecord(
+        transaction_key=key, stage="confirmed", institution_code=INSTITUTION, case_key=case_key, confirmation_number=confirmation,
+        fund_code="601", channel="app", amount_yen=1000, paid_on=DAY, booked_on=DAY,
+    )  # fmt: skip
+    return built._replace(**changed)
+
+
+def outcomes(found: World) -> dict[str, str]:
+    """The newest outcome of every transaction."""
+    return dict(
+        found.sql(
+            "SELECT o.transaction_key, o.outcome FROM outcome o WHERE o.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = o.transaction_key)"
+        )
+    )

@@ -54,16 +54,16 @@ def store(connection: sqlite3.Connection, world: World, payments: Iterable[Payme
     def rows() -> Iterable[tuple[int | str, ...]]:
         nonlocal key
         for serial, payment in zip(count(first), payments, strict=False):
-            key = transaction_key(world.seed, serial)
+            key = transaction_key(world.seed, payment.institution_code, serial)
             yield (serial, key, *payment)
 
     connection.executemany("INSERT INTO payments VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", rows())
     return key
 
 
-def transaction_key(seed: str, serial: int) -> str:
-    """Unique by its serial; the digest in front keeps the order of keys apart from the order of arrival."""
-    return f"T{hashlib.sha256(f'{seed}:{serial}'.encode()).hexdigest()[:10].upper()}-{serial:08d}"
+def transaction_key(seed: str, institution_code: str, serial: int) -> str:
+    """Unique by its institution and serial; the digest between them keeps the order of keys apart from the order of arrival."""
+    return f"T{institution_code}-{hashlib.sha256(f'{seed}:{serial}'.encode()).hexdigest()[:10].upper()}-{serial:08d}"
 
 
 def withdraw(world: World, transaction_key: str) -> str:

@@ -19,7 +19,7 @@ from fundlink.api.context import Api, Correlation, Here, sent
 from fundlink.api.once import key_of, keyed
 from fundlink.api.queries import Municipality
 from fundlink.api.views import bill_address, bill_json
-from fundlink.api.wording import bill_sent, described, reissue_sent
+from fundlink.api.wording import bill_sent, cancel_sent, described, reissue_sent
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
 from fundlink.pipeline import Ticket
@@ -32,7 +32,7 @@ _EFFECTS = (("created", 201), ("updated", 200), ("cancelled", 200), ("unchanged"
 
 
 @routes.put("/{name:path}", status_code=201, **described("bill_put"), openapi_extra=bill_sent())
-def put_bill(request: Request, api: Here, correlation: Correlation, name: str, body: Annotated[bytes, Depends(json_body)]) -> Response:
+def put_bill(request: Request, api: Here, *, correlation: Correlation, name: str, body: Annotated[bytes, Depends(json_body)]) -> Response:
     """Make, change or (異動区分 9) cancel one bill."""
 
     def act(connection: Connection) -> Answer:
@@ -42,9 +42,9 @@ def put_bill(request: Request, api: Here, correlation: Correlation, name: str, b
     return sent(api.once.single(keyed(request, hashlib.sha256(body).hexdigest()), act))
 
 
-@routes.post("/{name:path}/cancel", **described("bill_cancel"))
+@routes.post("/{name:path}/cancel", **described("bill_cancel"), openapi_extra=cancel_sent())
 def cancel_bill(
-    request: Request, api: Here, correlation: Correlation, name: str,
+    request: Request, api: Here, *, correlation: Correlation, name: str,
     body: Annotated[bytes, Depends(optional_json_body)], municipality_code: Municipality = None,
 ) -> Response:  # fmt: skip
     """Cancel a bill that is not paid."""
@@ -64,7 +64,7 @@ def cancel_bill(
 
 @routes.post("/{name:path}/reissue", **described("bill_reissue"), openapi_extra=reissue_sent())
 def reissue_bill(
-    request: Request, api: Here, name: str, body: Annotated[bytes, Depends(json_body)], municipality_code: Municipality = None
+    request: Request, api: Here, *, name: str, body: Annotated[bytes, Depends(json_body)], municipality_code: Municipality = None
 ) -> Response:
     """A new eL number for a bill; the old one stays recognised."""
 
@@ -95,7 +95,9 @@ def _taken(api: Api, connection: Connection, correlation: str, given: tuple[str,
         return shown_answer(problems, correlation, lasting=True)
     bill = _written(connection, name, code)
     if bill is None:
-        return shown_answer(problems or [problem("FL-API-003", place="/").as_json()], correlation)
+        if any(shown["code"] == "FL-BIL-002" for shown in problems):
+            return shown_answer(problems, correlation)
+        raise ProblemError([problem("FL-API-003", place="/")])  # takes the row back: it was about another bill than the address
     effect, status = next((word, number) for word, number in _EFFECTS if told[word])
     return _shown(api, bill, status, {"effect": effect, "intake_id": told["file_id"], "warnings": problems})
 

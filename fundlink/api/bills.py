@@ -25,6 +25,7 @@ Cursor = Annotated[str | None, Query(description="前のページの next")]
 @routes.get("", **described("bills"))
 def list_bills(
     api: Here,
+    *,
     municipality_code: Municipality = None,
     fund_code: Annotated[str | None, Query(description="公金種目コードで絞る")] = None,
     core_key: Annotated[str | None, Query(description="連携キーで絞る（10件まで）")] = None,

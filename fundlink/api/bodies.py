@@ -111,7 +111,9 @@ def strict_object(body: bytes, names: tuple[str, ...]) -> dict[str, str]:
         raise ProblemError([problem("FL-API-001", place="byte 1")])
     faults = [problem("FL-API-003", place=_pointer(name)) for name in given if name not in names]
     faults += [problem("FL-VAL-002", place=_pointer(name), expected="JSON string") for name in given if not isinstance(given[name], str)]
-    faults += [problem("FL-CHR-001", place=_pointer(name)) for name in given if isinstance(given[name], str) and not given[name].isprintable()]
+    faults += [
+        problem("FL-CHR-001", place=_pointer(name)) for name in given if isinstance(given[name], str) and not given[name].isprintable()
+    ]
     faults += [problem("FL-VAL-001", place=f"/{name}") for name in names if name not in given]
     if faults:
         raise ProblemError(faults)

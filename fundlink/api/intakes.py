@@ -54,9 +54,10 @@ class Upload(NamedTuple):
 def asked_for(
     request: Request,
     api: Here,
+    *,
     profile: Annotated[str | None, Query(description="プロファイル名（NDJSON なら省略時 api）")] = None,
     municipality: Annotated[str, Query(description="団体コード（指定すると、別の団体のファイルを受け取らない）")] = "",
-    dry_run: Annotated[bool, Query(description="同じ結果を返すだけで、何も残さない")] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, Query(description="同じ結果を返すだけで、何も残さない")] = False,
     name: Annotated[str, Query(description="ファイル名（記録用）")] = "",
 ) -> Asked:
     """Everything that can be refused before a byte of the body is read."""
@@ -116,9 +117,7 @@ def _taken(api: Api, given: Upload, name: str) -> dict[str, Any]:
 
 
 @routes.get("", **described("intakes"))
-def list_intakes(
-    api: Here, limit: Limit = LIMIT, before: Annotated[str | None, Query(description="前のページの next")] = None
-) -> Response:
+def list_intakes(api: Here, limit: Limit = LIMIT, before: Annotated[str | None, Query(description="前のページの next")] = None) -> Response:
     """Newest intakes first."""
     last = cursors.read("intakes", before)
     with api.rooms.store.read() as connection:

@@ -36,10 +36,11 @@ class FilePart:
                 "on_header_end": self._header,
                 "on_headers_finished": self._headers_finished,
                 "on_part_data": self._data,
+                "on_end": self._end,
             },
         )
         self._name, self._line, self._disposition = bytearray(), bytearray(), b""
-        self._taking, self._found, self._filename = False, 0, ""
+        self._taking, self._found, self._filename, self._complete = False, 0, "", False
         self._out = bytearray()
 
     def feed(self, piece: bytes) -> bytes:
@@ -54,11 +55,8 @@ class FilePart:
 
     def finish(self) -> str:
         """The file name; FL-API-001 when the body was cut or did not carry exactly one file."""
-        try:
-            self._parser.finalize()
-        except FormParserError:
-            raise _broken() from None
-        if self._found != 1:
+        # without the closing boundary nobody knows whether the file is whole
+        if not self._complete or self._found != 1:
             raise _broken()
         return self._filename
 
@@ -85,6 +83,9 @@ class FilePart:
         if self._taking:
             self._found += 1
             self._filename = options.get(b"filename", b"").decode("utf-8", "replace")
+
+    def _end(self) -> None:
+        self._complete = True
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._taking:

@@ -19,8 +19,8 @@ Municipality = Annotated[str | None, Query(description="団体コードで絞る
 
 def known_queries(request: Request) -> None:
     """FL-API-003 for a query parameter that the route does not have, FL-API-006 for one that stands twice."""
-    route = request.scope.get("route")
-    known = set(_names(route.dependant)) if hasattr(route, "dependant") else set()
+    dependant = getattr(request.scope.get("route"), "dependant", None)
+    known = set(_names(dependant)) if dependant is not None else set()
     given = [name for name, _ in request.query_params.multi_items()]
     faults = [problem("FL-API-003", place=f"?{name[:64]}") for name in given if name not in known and name.isprintable()]
     faults += [problem("FL-API-003", place="?") for name in given if not name.isprintable()]

@@ -1,1 +1,1 @@
-"""Bytes to records and back, all driven by the layout tables in schemas/profiles."""
+"""Formats: one table a message parses, builds, checks, documents and samples it. Imports domain and safe_xml, never another room."""

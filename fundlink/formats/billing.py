@@ -101,7 +101,13 @@ def passes_addressee_check(number: str) -> bool:
     return len(number) > 1 and number[-1] == "01234567890"[11 - remainder if remainder > 1 else 0]
 
 
-NAMES = (("千代田　花子", "ﾁﾖﾀﾞ ﾊﾅｺ"), ("表　能一", "ｵﾓﾃ ﾉｳｲﾁ"), ("ソラ道路株式会社", "ｿﾗﾄﾞｳﾛ(ｶ"), ("十和田　太郎", "ﾄﾜﾀﾞ ﾀﾛｳ"), ("髙橋　さくら", "ﾀｶﾊｼ ｻｸﾗ"))
+NAMES = (
+    ("千代田　花子", "ﾁﾖﾀﾞ ﾊﾅｺ"),
+    ("表　能一", "ｵﾓﾃ ﾉｳｲﾁ"),
+    ("ソラ道路株式会社", "ｿﾗﾄﾞｳﾛ(ｶ"),
+    ("十和田　太郎", "ﾄﾜﾀﾞ ﾀﾛｳ"),
+    ("髙橋　さくら", "ﾀｶﾊｼ ｻｸﾗ"),
+)
 FUNDS = ("601", "602", "603", "611", "631", "651")
 
 
@@ -131,7 +137,9 @@ def invent(rng: Random, number: int) -> dict[str, Any]:
         "payer_name": name,
         "payer_kana": kana,
         "payer_postal_code": f"{rng.randrange(10**7):07d}",
-        "payer_address": rng.choice(("東京都千代田区丸の内一丁目１番１号", "福島県郡山市ソ－１２３　能登荘", "大阪府大阪市北区中之島1-3-20")),
+        "payer_address": rng.choice(
+            ("東京都千代田区丸の内一丁目１番１号", "福島県郡山市ソ－１２３　能登荘", "大阪府大阪市北区中之島1-3-20")
+        ),
         "action": "1",
         "core_key": f"K{number:012d}",
     }

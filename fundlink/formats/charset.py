@@ -38,10 +38,10 @@ _WIDE |= {"　": " ", "ー": "ｰ", "゛": "ﾞ", "゜": "ﾟ"}
 
 
 def encoded(text: str, encoding: str) -> bytes:
-    """The bytes of a text; raises UnicodeEncodeError for a character the encoding lacks.
+    r"""The bytes of a text; raises UnicodeEncodeError for a character the encoding lacks.
 
     >>> encoded("〜", "cp932"), encoded("～", "cp932")
-    (b'\\x81`', b'\\x81`')
+    (b'\x81`', b'\x81`')
     """
     if encoding != "cp932":
         return text.encode("utf-8")
@@ -65,7 +65,7 @@ def half_width(text: str) -> str:
     >>> half_width("ガッコウ　Ａ１")
     'ｶﾞｯｺｳ A1'
     """
-    if all(character in " " or "!" <= character <= "~" or "｡" <= character <= "ﾟ" for character in text):
+    if all(" " <= character <= "~" or "｡" <= character <= "ﾟ" for character in text):
         return text
     parts = []
     for character in text:

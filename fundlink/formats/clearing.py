@@ -36,7 +36,11 @@ ATTRIBUTES = (
 def invent(rng: Random, number: int) -> dict[str, Any]:
     """Made-up values of one entry."""
     bill = billing.invent(rng, number)
-    paid = {"charge_paid_yen": bill["charge_yen"], "reminder_fee_paid_yen": bill["reminder_fee_yen"], "late_charge_paid_yen": bill["late_charge_yen"]}
+    paid = {
+        "charge_paid_yen": bill["charge_yen"],
+        "reminder_fee_paid_yen": bill["reminder_fee_yen"],
+        "late_charge_paid_yen": bill["late_charge_yen"],
+    }
     return {
         **bill,
         **slip_keys(rng, number),
@@ -59,5 +63,9 @@ SPEC = Spec(
     record=ClearingEntry,
     attributes=ATTRIBUTES,
     invent=invent,
-    totals=(("paid_yen",), ("charge_paid_yen", "reminder_fee_paid_yen", "late_charge_paid_yen"), ("charge_yen", "reminder_fee_yen", "late_charge_yen")),
+    totals=(
+        ("paid_yen",),
+        ("charge_paid_yen", "reminder_fee_paid_yen", "late_charge_paid_yen"),
+        ("charge_yen", "reminder_fee_yen", "late_charge_yen"),
+    ),
 )

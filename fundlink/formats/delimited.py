@@ -43,7 +43,7 @@ class _Counted(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        block = self.stream.read(BLOCK if size < BLOCK else size)
+        block = self.stream.read(max(size, BLOCK))
         self.count += len(block)
         return block
 

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
+from fundlink.formats.cells import Cell
 from fundlink.formats.controls import Control, Tally
 from fundlink.formats.fixed_records import Raw, Records
 from fundlink.formats.fixed_shape import FixedPlan, cell_place, read_control_record
-from fundlink.formats.kinds import Cell
 from fundlink.formats.reading import Reader, Sourced
 from fundlink.formats.rows import Taker
 

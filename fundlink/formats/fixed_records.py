@@ -70,10 +70,10 @@ class Records:
             if kind is None:
                 raise ProblemError([self._unknown()])
             length = lengths[kind]
-            end = self.position + length
-            gap = self._gap(end, length)
-            yield Raw(self.number, kind, self.buffer[end - length : end])
-            self.position = end + gap
+            content = self.buffer[self.position : self.position + length]
+            gap = self._gap(self.position + length, length)
+            yield Raw(self.number, kind, content)
+            self.position += length + gap  # looking for the gap may have moved the buffer
 
     def _detect_newline(self) -> None:
         """What stands after the first record decides; the profile only says what was expected."""
@@ -110,14 +110,12 @@ class Records:
             if self.newline == b"\r\n" and self.buffer[end - 1 : end] == b"\r":
                 raise ProblemError([self._wrong("FL-FIX-001", expected=length, actual=length - 1)])
             return 1
-        return len(after) if not after.strip(_REST) else self._padding(end, length)
+        return len(after) if not after.strip(_REST) else self._padding(length)
 
-    def _padding(self, end: int, length: int) -> int:
+    def _padding(self, length: int) -> int:
         """A record that goes on: spaces up to the line end where the profile allows them."""
-        record = self.buffer[self.position : end]
         self._fill(length + BLOCK)
         end = self.position + length
-        assert self.buffer[self.position : end] == record
         stop = self.buffer.find(b"\n", end)
         stop = stop if stop >= 0 else len(self.buffer)
         more = self.buffer[end:stop].removesuffix(b"\r")

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from fundlink.domain.problems import Problem, problem
+from fundlink.formats.cells import Cell, Unfit
 from fundlink.formats.controls import Control, control_of
-from fundlink.formats.kinds import Cell, Unfit
-from fundlink.formats.rows import SEP, Row, Undecoded
+from fundlink.formats.rows import SEP, Row, Undecoded, read_cell
 from fundlink.formats.selection import parse_when
 
 RECORDS = ("header", "data", "trailer", "end")
@@ -115,9 +115,7 @@ def read_control_record(cells: Iterable[Cell], texts: Iterable[str], line: int) 
     problems: list[Problem] = []
     for cell, text in zip(cells, texts, strict=True):
         try:
-            if isinstance(text, Undecoded) and not cell.takes_anything:
-                raise Unfit(text.code, expected=cell.setting.encoding)
-            value = cell.read(text, [])
+            value = read_cell(cell, text, [])
         except Unfit as unfit:
             problems.append(problem(unfit.code, line=line, **cell_place(cell), **unfit.words))
             continue

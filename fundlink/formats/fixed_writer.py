@@ -11,11 +11,11 @@ from typing import Any
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
 from fundlink.formats import charset
+from fundlink.formats.cells import Cell, Unfit
 from fundlink.formats.controls import Tally
 from fundlink.formats.fixed_reader import signed
 from fundlink.formats.fixed_shape import CONTROL_RECORDS, NEWLINES, FixedPlan, cell_place
-from fundlink.formats.kinds import Cell, Unfit
-from fundlink.formats.writing import checked, first_and_rest
+from fundlink.formats.writing import checker, first_and_rest
 
 
 class FixedWriter:
@@ -71,6 +71,7 @@ class FixedWriter:
         order = [len(self.plan.data) - 1, *range(len(self.plan.data) - 1)]
         names = self.plan.spec.record._fields
         index = self.plan.data[-1].row.index
+        cells_of = [checker(data.row, self.header) for data in self.plan.data]
         held = [name for name in self.header if name in names and name not in index]
         for record in records:
             self.count += 1
@@ -78,7 +79,7 @@ class FixedWriter:
             for at in order:
                 data = self.plan.data[at]
                 try:
-                    cells = next(checked(data.row, (record,), self.header))
+                    cells = cells_of[at](record, self.count)
                 except ProblemError:
                     if at != order[-1]:
                         continue
@@ -134,6 +135,8 @@ class FixedWriter:
                 unmappable = problem("FL-CHR-004", line=self.count or None, expected=self.plan.encoding, **cell_place(cell))
                 raise ProblemError([unmappable]) from error
             if len(raw) > cell.row.width:
-                raise ProblemError([problem("FL-VAL-003", line=self.count or None, expected=f"{cell.row.width} バイト", **cell_place(cell))])
+                raise ProblemError(
+                    [problem("FL-VAL-003", line=self.count or None, expected=f"{cell.row.width} バイト", **cell_place(cell))]
+                )
             found.append(raw.ljust(cell.row.width))
         return b"".join(found) + self.newline

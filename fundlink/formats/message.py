@@ -14,7 +14,8 @@ from typing import Any, BinaryIO, Protocol
 from fundlink.domain.problems import Problem
 from fundlink.formats import delimited, fixed, ndjson, samples, spoiling, xlsx, xml
 from fundlink.formats.catalogue import FILE_ATTRIBUTES, Attribute, Spec, Terms
-from fundlink.formats.kinds import Cell, Setting, bind
+from fundlink.formats.cells import Cell, Setting
+from fundlink.formats.kinds import bind
 from fundlink.formats.layout import Field
 from fundlink.formats.reading import Reader, Sourced
 from fundlink.formats.rows import Row
@@ -62,7 +63,7 @@ class Message:
 
     @property
     def kind(self) -> str:
-        """billing, payment …"""
+        """What it is: billing, payment, receipt and so on."""
         return self.declared.kind
 
     @property
@@ -104,7 +105,8 @@ class Message:
 
     @cached_property
     def _form(self) -> Form:
-        return FORMS[self.form](self)
+        form: Form = FORMS[self.form](self)
+        return form
 
     def reader(self, stream: BinaryIO, *, chunk_rows: int = 10_000) -> Reader:
         """Chunks of records and problems; ProblemError when the whole file cannot be taken, also after chunks."""
@@ -140,4 +142,10 @@ class Message:
         return spoiling.spoil(self, field_name, seed)
 
 
-FORMS: dict[str, Any] = {"delimited": delimited.DelimitedForm, "fixed": fixed.FixedForm, "xml": xml.XmlForm, "xlsx": xlsx.XlsxForm, "json": ndjson.NdjsonForm}
+FORMS: dict[str, Any] = {
+    "delimited": delimited.DelimitedForm,
+    "fixed": fixed.FixedForm,
+    "xml": xml.XmlForm,
+    "xlsx": xlsx.XlsxForm,
+    "json": ndjson.NdjsonForm,
+}

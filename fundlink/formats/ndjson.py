@@ -6,7 +6,6 @@ guessing which one was meant would be a guess about money.
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
@@ -14,7 +13,9 @@ from typing import Any, BinaryIO
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.values import MAX_TOTAL_YEN
-from fundlink.formats.kinds import Cell, Number, Year, Yen
+from fundlink.formats.amounts import Number, Yen
+from fundlink.formats.cells import Cell
+from fundlink.formats.days import Year
 from fundlink.formats.reading import Reader, Sourced
 from fundlink.formats.rows import Row, Unreadable
 from fundlink.formats.writing import checked
@@ -43,9 +44,8 @@ class NdjsonForm:
         """Objects as cells in the order of the layout."""
         reader.placing = _pointed
         taker = self.row.taker()
-        held = stream if hasattr(stream, "readline") else io.BufferedReader(stream)
         line = count = 0
-        while raw := held.readline(LONGEST_LINE):
+        while raw := stream.readline(LONGEST_LINE):
             line += 1
             if len(raw) >= LONGEST_LINE and not raw.endswith(b"\n"):
                 raise ProblemError([problem("FL-CSV-007", line=line, expected=f"{LONGEST_LINE} bytes")])

@@ -49,7 +49,10 @@ def invent(rng: Random, number: int) -> dict[str, Any]:
     bill = invent_bill(rng, number)
     operation = rng.choice(("register", "register", "update", "cancel"))
     return {
-        **{name: bill[name] for name in ("fund_code", "levy_year", "relevant_year", "fiscal_year", "installment", "due_on", "payable_until")},
+        **{
+            name: bill[name]
+            for name in ("fund_code", "levy_year", "relevant_year", "fiscal_year", "installment", "due_on", "payable_until")
+        },
         **slip_keys(rng, number),
         "operation": operation,
         "office_code": bill["department_code"],

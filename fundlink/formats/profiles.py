@@ -79,9 +79,7 @@ def load_profile(folder: Path, codes: Path) -> Profile:
     era = ERA_DIGITS.get(about.get("era", "令和"), about.get("era", "5"))
     terms = Terms(about.get("payable_days", 40), era)
     messages = {
-        kind: Message(
-            declared, SPECS[kind], tuple(fields), terms, found.codes, tuple((when, tuple(rows)) for when, rows in variants)
-        )
+        kind: Message(declared, SPECS[kind], tuple(fields), terms, found.codes, tuple((when, tuple(rows)) for when, rows in variants))
         for kind, (declared, fields, variants) in found.messages.items()
     }
     return Profile(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from fundlink.domain.problems import Problem
 from fundlink.formats.catalogue import Attribute, Spec, Terms
-from fundlink.formats.kinds import Cell, Note, Unfit
+from fundlink.formats.cells import Cell, Note, Unfit
 
 SEP = "\x1f"
 """Joins the cells of a row for the one expression; no cell that is right can hold it."""
@@ -41,6 +41,13 @@ class Undecoded(str):
         cell = cls("\x00")
         cell.code = code
         return cell
+
+
+def read_cell(cell: Cell, text: str, notes: list[Note]) -> Any:
+    """The value of a cell, also of one whose bytes were no text; raises Unfit."""
+    if isinstance(text, Undecoded) and not cell.takes_anything:
+        raise Unfit(text.code, expected=cell.setting.encoding)
+    return cell.read(text, notes)
 
 
 class Examined(NamedTuple):
@@ -135,9 +142,7 @@ class Row:
         for at, (cell, text) in enumerate(zip(self.cells, cells, strict=True)):
             notes: list[Note] = []
             try:
-                if isinstance(text, Undecoded) and not cell.takes_anything:
-                    raise Unfit(text.code, expected=cell.setting.encoding)
-                value = cell.read(text, notes)
+                value = read_cell(cell, text, notes)
             except Unfit as unfit:
                 problems.append(self.problem(unfit.code, at, unfit.words))
                 wrong.add(cell.row.name)

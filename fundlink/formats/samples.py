@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from fundlink.formats.catalogue import FILE_ATTRIBUTES
-from fundlink.formats.kinds import Cell
+from fundlink.formats.cells import Cell
 from fundlink.formats.rows import Row
 
 FILE_VALUES: dict[str, Any] = {

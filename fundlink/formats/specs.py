@@ -6,6 +6,5 @@ from fundlink.formats import acknowledgement, bank_credit, billing, clearing, pa
 from fundlink.formats.catalogue import Spec
 
 SPECS: dict[str, Spec] = {
-    module.SPEC.kind: module.SPEC
-    for module in (billing, payment, acknowledgement, receipt, settlement, bank_credit, clearing, slips)
+    module.SPEC.kind: module.SPEC for module in (billing, payment, acknowledgement, receipt, settlement, bank_credit, clearing, slips)
 }

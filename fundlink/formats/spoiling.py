@@ -12,7 +12,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from fundlink.formats.kinds import Cell, Number
+from fundlink.formats.amounts import Number
+from fundlink.formats.cells import Cell
 
 ROWS = 3
 SPOILT_ROW = 1

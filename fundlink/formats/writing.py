@@ -6,12 +6,13 @@ Called by the forms. A value that a field cannot say, or a character the encodin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import Problem, problem
 from fundlink.formats import charset
-from fundlink.formats.kinds import Cell, Unfit
+from fundlink.formats.cells import Cell, Unfit
 from fundlink.formats.rows import SEP, Row
 
 Written = Iterator[list[str]]
@@ -32,8 +33,7 @@ def _chained(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
 def getter(row: Row, name: str, header: Mapping[str, Any]) -> Callable[[Any], Any]:
     """Where the value of a field comes from: the record, something derived from it, or the header attributes."""
     if name in row.spec.record._fields:
-        at = row.spec.record._fields.index(name)
-        return lambda record: record[at]
+        return itemgetter(row.spec.record._fields.index(name))
     if name in row.spec.derived:
         return row.spec.derived[name]
     given = header.get(name)
@@ -42,25 +42,36 @@ def getter(row: Row, name: str, header: Mapping[str, Any]) -> Callable[[Any], An
 
 def checked(row: Row, records: Iterable[Any], header: Mapping[str, Any]) -> Written:
     """The cells of each record, each row held against the same expression that readers use."""
-    plan = [(cell.write, getter(row, cell.row.name if cell.row.kept else "", header)) for cell in row.cells]
-    match, join = row.match, SEP.join
+    cells_of = checker(row, header)
     for number, record in enumerate(records, 1):
+        yield cells_of(record, number)
+
+
+def checker(row: Row, header: Mapping[str, Any]) -> Callable[[Any, int], list[str]]:
+    """A function from a record and its number to its checked cells; ProblemError names every field that cannot be written."""
+    getters = [getter(row, cell.row.name if cell.row.kept else "", header) for cell in row.cells]
+    plan = [(cell.write, get) for cell, get in zip(row.cells, getters, strict=True)]
+    match, join = row.match, SEP.join
+
+    def cells_of(record: Any, number: int) -> list[str]:
         try:
             cells = [write(get(record)) for write, get in plan]
         except Unfit:
-            refuse(row.cells, lambda cell, record=record: getter(row, cell.row.name if cell.row.kept else "", header)(record), number)
+            refuse(row.cells, [get(record) for get in getters], number)
             raise
         if match(join(cells)) is None:
             recheck(row.cells, cells, number)
-        yield cells
+        return cells
+
+    return cells_of
 
 
-def refuse(cells: Sequence[Cell], value_of: Callable[[Cell], Any], number: int) -> None:
+def refuse(cells: Sequence[Cell], values: Sequence[Any], number: int) -> None:
     """Raise every field of a record that cannot be written."""
     found = []
-    for cell in cells:
+    for cell, value in zip(cells, values, strict=True):
         try:
-            cell.write(value_of(cell))
+            cell.write(value)
         except Unfit as unfit:
             found.append(_at(cell, unfit, number))
     if found:

@@ -16,7 +16,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
 from fundlink.formats import delimited
-from fundlink.formats.kinds import Date
+from fundlink.formats.days import Date
 from fundlink.formats.reading import Reader, Sourced
 from fundlink.formats.rows import Row
 from fundlink.formats.writing import checked
@@ -37,7 +37,11 @@ class XlsxForm:
         """Rows of the first sheet, in the order of the layout."""
         rows = enumerate(_sheet(stream), 1)
         head = next(rows, (0, None))[1] if self.header else None
-        order = delimited.order_of(self.form, None if head is None else _names(head)) if self.header else delimited.Order(self.row.count, None, None)
+        order = (
+            delimited.order_of(self.form, None if head is None else _names(head))
+            if self.header
+            else delimited.Order(self.row.count, None, None)
+        )
         taker = self.row.taker(columns=order.columns)
         days = {(order.columns[at] - 1 if order.columns else at): cell for at, cell in enumerate(self.row.cells) if isinstance(cell, Date)}
         count = 0
@@ -58,7 +62,9 @@ class XlsxForm:
         out = io.BytesIO()
         book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
         sheet = book.add_worksheet(self.row.spec.ja)
-        writers = [sheet.write_number if cell.row.kind == "yen" and cell.row.form != "zero" else sheet.write_string for cell in self.row.cells]
+        writers = [
+            sheet.write_number if cell.row.kind == "yen" and cell.row.form != "zero" else sheet.write_string for cell in self.row.cells
+        ]
         lines: Iterable[Sequence[str]] = checked(self.row, records, header)
         if self.header:
             for column, cell in enumerate(self.row.cells):

@@ -19,12 +19,12 @@ from lxml import etree
 from fundlink import safe_xml
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import Problem, problem
+from fundlink.formats.cells import Cell, Unfit
 from fundlink.formats.controls import Tally, control_of
 from fundlink.formats.fixed_shape import cell_place, read_control_record
-from fundlink.formats.kinds import Cell, Unfit
 from fundlink.formats.reading import Reader, Sourced
 from fundlink.formats.rows import Row
-from fundlink.formats.writing import checked, first_and_rest
+from fundlink.formats.writing import checker, first_and_rest
 
 _COMPILING = threading.Lock()
 VERSION = "1"
@@ -133,7 +133,7 @@ class XmlForm:
         """Why the schema refuses a document, in the words of a second validator; loaded only when there is something to explain."""
         import xmlschema  # noqa: PLC0415 - slow to import and needed for faults only
 
-        validator = xmlschema.XMLSchema(str(self.given.xsd), defuse="always", allow="sandbox")
+        validator = xmlschema.XMLSchema(self.given.xsd.read_text(encoding="utf-8"), defuse="always", allow="none")
         found = next(iter(validator.iter_errors(io.BytesIO(raw))), None)
         reason = re.sub(r"\s+", " ", str(found.reason)) if found is not None and found.reason else ""
         return f"{place or ''} {reason}".strip()[:200]
@@ -188,12 +188,13 @@ class XmlForm:
         template = f"<{self.record}>{''.join(parts)}</{self.record}>"
         optional = [(at, _wrapped(cell)) for at, cell in enumerate(self.row.cells) if not cell.row.required]
         block: list[str] = []
+        cells_of = checker(self.row, given)
         held = [name for name in given if name in self.spec.record._fields and name not in self.row.index]
-        for record in records:
+        for number, record in enumerate(records, 1):
             for name in held:
                 if getattr(record, name) not in (given[name], "", None):
                     raise ProblemError([problem("FL-VAL-002", field=name, ja=self.spec.named[name].ja, expected=str(given[name]))])
-            cells = next(checked(self.row, (record,), given))
+            cells = cells_of(record, number)
             tally.add(cells)
             if _SPECIAL("".join(cells)):
                 cells = [escape(text) for text in cells]

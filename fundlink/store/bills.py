@@ -111,6 +111,7 @@ def accept(connection: Connection, file_id: int, at: str) -> Effects:
     if created < staged:
         effects = _later_rows(connection, span, at)
     _number_new_bills(connection, span, at)
+    bulk.grown(connection, created, "bill_version", "bill", "slip")
     return effects
 
 

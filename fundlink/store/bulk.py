@@ -36,10 +36,16 @@ def fresh_temporary(connection: Connection, name: str, definition: str) -> None:
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} ({definition})")
 
 
-def analyze(connection: Connection, name: str) -> None:
-    """Tell the planner of PostgreSQL how large a filled temporary table is; without it it guesses, and guesses badly."""
+def analyze(connection: Connection, *names: str) -> None:
+    """Tell the planner of PostgreSQL how large tables are that were just filled; without it it guesses, and guesses badly."""
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"ANALYZE {name}")
+        connection.exec_driver_sql(f"ANALYZE {', '.join(names)}")
+
+
+def grown(connection: Connection, rows: int, *names: str) -> None:
+    """The same for stored tables after a step that may have multiplied them."""
+    if rows >= STREAMED_ROWS:
+        analyze(connection, *names)
 
 
 def run(connection: Connection, statement: str, **values: Any) -> int:

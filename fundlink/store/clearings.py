@@ -170,7 +170,7 @@ def entries(connection: Connection, *, attached: Sequence[str], after: int = 0, 
         yield Entry(*row)
 
 
-_NOT_HANDED = "NOT EXISTS (SELECT 1 FROM clearing_handover h WHERE h.entry_number = e.entry_number)"
+_NOT_HANDED = "COALESCE((SELECT 1 FROM clearing_handover h WHERE h.entry_number = e.entry_number), 0) = 0"
 
 
 def entry_groups(connection: Connection) -> list[tuple[str, str, int, int, int, int]]:
@@ -223,7 +223,7 @@ def add_export_file(connection: Connection, values: dict[str, Any]) -> int:
 
 
 _SLIP_WAITS = f"""
-    {SLIP_STATE} IN ('registered', 'paid', 'settled', 'cleared') AND NOT EXISTS (SELECT 1 FROM slip_handover h WHERE h.slip_id = s.id)"""
+    {SLIP_STATE} IN ('registered', 'paid', 'settled', 'cleared') AND COALESCE((SELECT 1 FROM slip_handover h WHERE h.slip_id = s.id), 0) = 0"""
 
 
 def list_slip_groups(connection: Connection) -> list[tuple[str, str, int, int]]:

@@ -143,7 +143,7 @@ def _sqlite_engine(url: sa.engine.URL) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             "busy_timeout=30000",
-            "cache_size=-32768",
+            "cache_size=-8192",
             "temp_store=FILE",
             "journal_size_limit=67108864",
         ):
@@ -160,4 +160,4 @@ def _sqlite_engine(url: sa.engine.URL) -> Engine:
 
 
 def _postgresql_engine(url: sa.engine.URL) -> Engine:
-    return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, isolation_level="READ COMMITTED")
+    return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args={"options": "-c jit=off"})

@@ -21,6 +21,10 @@ _IN_FLIGHT = """
               AND e.event NOT IN ('answered', 'rejected'))"""
 
 
+# written as a scalar, it is looked up in the index row by row; as NOT EXISTS it tempts PostgreSQL into a scan a row
+_NEVER_SENT = "COALESCE((SELECT 1 FROM message_item i WHERE i.slip_id = s.id LIMIT 1), 0) = 0"
+
+
 class PendingSlip(NamedTuple):
     """A slip to be told to the gateway, with the content it has now."""
 
@@ -59,7 +63,7 @@ def municipalities_with_pending(connection: Connection) -> list[str]:
     """Municipalities that may have slips to tell (their newest slip or change is not in a message)."""
     found = bulk.rows(
         connection,
-        """SELECT DISTINCT s.municipality_code FROM slip s WHERE NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = s.id)
+        f"""SELECT DISTINCT s.municipality_code FROM slip s WHERE {_NEVER_SENT}
            UNION SELECT DISTINCT c.municipality_code FROM change c
            WHERE NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = c.slip_id AND i.last_change_id >= c.id)""",
     )
@@ -74,7 +78,7 @@ def list_pending(connection: Connection, municipality_code: str, after: int, lim
         f"""INSERT INTO pending_slip (slip_id) SELECT q.id FROM (
               SELECT n.id FROM (
                 SELECT s.id FROM slip s WHERE s.municipality_code = :code AND s.id > :after
-                  AND NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = s.id) AND {SLIP_STATE} NOT IN ('cancelled', 'superseded')
+                  AND {_NEVER_SENT} AND {SLIP_STATE} NOT IN ('cancelled', 'superseded')
                 ORDER BY s.id LIMIT :limit) n
               UNION SELECT m.id FROM (
                 SELECT DISTINCT s.id FROM change c JOIN slip s ON s.id = c.slip_id
@@ -174,6 +178,7 @@ def apply_acknowledgement(connection: Connection, message_id: str, answers: Iter
         f"INSERT INTO refused_slip (message_id, slip_id, operation, reason_code) SELECT i.message_id, s.id, i.operation, a.reason_code {source} AND a.result = 'refused'",
         message_id=message_id,
     )
+    bulk.grown(connection, bulk.STREAMED_ROWS, "slip_state", "message_item")
     matched = int(bulk.scalar(connection, f"SELECT COUNT(*) {source}", message_id=message_id))
     return matched - refused, refused
 

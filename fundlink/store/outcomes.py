@@ -107,6 +107,7 @@ def record_outcomes(connection: Connection, at: str) -> int:
         at=at,
     )
     bulk.run(connection, "DELETE FROM pending_receipt")
+    bulk.grown(connection, recorded, "outcome", "pending_receipt")
     return recorded
 
 

@@ -103,6 +103,7 @@ def store_arrivals(connection: Connection, kind: str, received_id: int) -> int:
             WHERE TRUE ORDER BY a.position ON CONFLICT ({", ".join(identity)}) DO NOTHING""",
         received=received_id,
     )
+    bulk.grown(connection, stored, table)
     if kind == "receipt":
         bulk.run(
             connection,

@@ -184,6 +184,7 @@ class Slip(SQLModel, table=True):
     __table_args__ = (
         sa.UniqueConstraint("institution_code", "case_key", name="slip_el_number"),
         sa.UniqueConstraint("bill_id", "issue_count", name="slip_of_bill"),
+        sa.Index("slip_by_municipality", "municipality_code", "id"),
     )
     id: int = _key()
     bill_id: int = Field(sa_type=BigKey, foreign_key="bill.id")

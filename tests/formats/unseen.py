@@ -67,7 +67,21 @@ def header(newline: bytes = b"\r\n") -> bytes:
 
 def data(notice: str = "A000000001", yen: bytes = b"000012300", newline: bytes = b"\r\n", name: bytes | None = None) -> bytes:
     shown = field("表　能一", 20) if name is None else name
-    fields = (b"D", b"01", b"2026", b"07", field(notice, 12), b"03", b"0" * 10, yen, b"00080", b"5081031", field("ｵﾓﾃ ﾉｳｲﾁ", 20), shown, b"0")
+    fields = (
+        b"D",
+        b"01",
+        b"2026",
+        b"07",
+        field(notice, 12),
+        b"03",
+        b"0" * 10,
+        yen,
+        b"00080",
+        b"5081031",
+        field("ｵﾓﾃ ﾉｳｲﾁ", 20),
+        shown,
+        b"0",
+    )
     return b"".join(fields) + field("KEY-1", 20) + newline
 
 

@@ -371,6 +371,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("bill_id", "issue_count", name="slip_of_bill"),
         sa.UniqueConstraint("institution_code", "case_key", name="slip_el_number"),
     )
+    with op.batch_alter_table("slip", schema=None) as batch_op:
+        batch_op.create_index("slip_by_municipality", ["municipality_code", "id"], unique=False)
+
     op.create_table(
         "bank_credit",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -559,6 +562,9 @@ def downgrade() -> None:
         batch_op.drop_index("bank_credit_by_reference")
 
     op.drop_table("bank_credit")
+    with op.batch_alter_table("slip", schema=None) as batch_op:
+        batch_op.drop_index("slip_by_municipality")
+
     op.drop_table("slip")
     with op.batch_alter_table("revision", schema=None) as batch_op:
         batch_op.drop_index("revision_by_version")

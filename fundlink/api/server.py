@@ -1,0 +1,110 @@
+"""The server process: rooms, their owner, the worker, and HTTP. Called by ``fundlink serve``.
+
+Prints one line when it is ready. It logs no bodies and no addresses with keys in them. Without a login it stays on this
+machine: production refuses any other address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+import threading
+from contextlib import suppress
+from typing import Any
+
+import uvicorn
+
+from fundlink import bootstrap
+from fundlink.api.app import create_app
+from fundlink.config import Settings
+from fundlink.domain.errors import ConfigurationError
+from fundlink.domain.problems import problem
+from fundlink.jobs import Jobs
+
+_LOG = logging.getLogger("fundlink.work")
+
+
+def serve(settings: Settings, *, with_worker: bool = False) -> None:
+    """Serve until told to stop. On SQLite the worker is part of it; on PostgreSQL only when asked."""
+    _check_address(settings)
+    rooms = bootstrap.build(settings)
+    with bootstrap.owner(rooms):
+        app = create_app(rooms, settings)
+        worker = Worker(app.state.api.jobs, settings.interval_s) if with_worker or rooms.store.is_sqlite else None
+        config = uvicorn.Config(
+            app, host=settings.host, port=settings.port, access_log=False, server_header=False, log_level="warning",
+            lifespan="off", ws="none", timeout_graceful_shutdown=30,
+        )  # fmt: skip
+        with suppress(KeyboardInterrupt):
+            Server(config, worker).run()
+
+
+def _check_address(settings: Settings) -> None:
+    if settings.environment == "production" and not _is_loopback(settings.host):
+        raise ConfigurationError([problem("FL-CFG-002", detail="FUNDLINK_HOST: 127.0.0.1")])
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Worker:
+    """The worker loop in a thread of the server; it shares Jobs with the API, so the two take turns in a stream."""
+
+    def __init__(self, jobs: Jobs, interval_s: float) -> None:
+        self._jobs, self._interval_s = jobs, interval_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="fundlink-work", daemon=True)
+
+    def start(self) -> None:
+        """Begin with the first turn."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the step in hand; a killed step is resumed by the next start anyway."""
+        self._stop.set()
+        self._thread.join(timeout=30)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._jobs.work(self._stop, self._interval_s, _tell)
+            except Exception as error:  # noqa: BLE001  (a turn that failed must not end all turns)
+                _LOG.error("turn failed: %s", type(error).__name__)
+                self._stop.wait(self._interval_s)
+
+
+def _tell(told: dict[str, Any]) -> None:
+    if told.get("problems"):
+        _LOG.warning("turn: %s", ", ".join(str(shown["code"]) for shown in told["problems"]))
+
+
+class Server(uvicorn.Server):
+    """Uvicorn, with the worker beside it and one line that says it is ready."""
+
+    def __init__(self, config: uvicorn.Config, worker: Worker | None) -> None:
+        super().__init__(config)
+        self._worker = worker
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, start the worker, say so."""
+        await super().startup(sockets)
+        if self.should_exit:
+            return
+        if self._worker is not None:
+            self._worker.start()
+        port = self.servers[0].sockets[0].getsockname()[1]
+        host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
+        print(f"fundlink listening on http://{host}:{port}", flush=True)  # noqa: T201
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop the worker with the server."""
+        await super().shutdown(sockets)
+        if self._worker is not None:
+            self._worker.stop()

@@ -21,7 +21,7 @@ from fundlink.api.door import Door
 from fundlink.api.health import schema_of
 from fundlink.api.once import Once
 from fundlink.api.openapi import describe
-from fundlink.api.queries import known_queries
+from fundlink.api.queries import known_queries, misfit
 from fundlink.api.writer import Writer
 from fundlink.config import Settings
 from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError, UsageError
@@ -29,7 +29,6 @@ from fundlink.domain.problems import Problem, problem
 from fundlink.jobs import Jobs
 from fundlink.pipeline import Rooms
 
-_PAGING = ("limit", "cursor", "after", "before")
 _STATUS_CODES = {404: "FL-API-008", 405: "FL-API-009", 413: "FL-API-007", 415: "FL-API-004", 503: "FL-API-011"}
 _UNAVAILABLE = (BusyError, OutcomeUnknownError, sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
@@ -69,9 +68,8 @@ def _http(error: HTTPException) -> list[Problem]:
 
 
 def _validation(error: RequestValidationError) -> list[Problem]:
-    """Query parameters of the wrong type or range; what was sent is not repeated."""
-    names = [str(found["loc"][-1]) for found in error.errors()]
-    return [problem("FL-API-006", place=f"?{name}") if name in _PAGING else problem("FL-VAL-002", place=f"?{name}") for name in names]
+    """Query parameters of the wrong type or range."""
+    return [misfit(str(found["loc"][-1])) for found in error.errors()]
 
 
 def _usage(error: UsageError) -> list[Problem]:

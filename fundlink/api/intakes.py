@@ -6,7 +6,7 @@ The same road as a file in the drop folder. The body is spooled first, so that a
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -29,7 +29,9 @@ from fundlink.store.files import FileState
 
 routes = APIRouter(prefix="/v1/intakes", tags=["intakes"])
 SHOWN_PROBLEMS = 100
+SENT_BYTES = 65536
 API_PROFILE = "api"
+LONGEST_NAME = 64
 _NAME = re.compile(r"[^\x00-\x1f\x7f/\\]{1,255}").fullmatch
 _ID = re.compile(r"[1-9][0-9]{0,17}").fullmatch
 
@@ -64,6 +66,8 @@ def asked_for(
     named = media_type(request, UPLOAD_TYPES)
     key_of(request)
     wanted = profile or (API_PROFILE if named == NDJSON and profile is None else "")
+    if len(wanted) > LONGEST_NAME:  # longer than any folder can be
+        raise ProblemError([problem("FL-PRF-001", detail="profile")])
     api.rooms.profile(wanted).message("billing")
     if municipality and not is_municipality_code(municipality):
         raise ProblemError([problem("FL-CHK-001", place="municipality", ja="団体コード")])
@@ -141,7 +145,18 @@ def get_result(api: Here, intake_id: str) -> Response:
     """The row-result file, streamed."""
     state = _found(api, intake_id)
     headers = {"Content-Disposition": f'attachment; filename="{state.file_id}.result.csv"'}
-    return StreamingResponse(road.result_lines(api.rooms, state.file_id), media_type="text/csv", headers=headers)
+    return StreamingResponse(_gathered(road.result_lines(api.rooms, state.file_id)), media_type="text/csv", headers=headers)
+
+
+def _gathered(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines by the 64 KiB: every piece that goes out costs a change of threads."""
+    held = bytearray()
+    for line in lines:
+        held += line
+        if len(held) >= SENT_BYTES:
+            yield bytes(held)
+            held.clear()
+    yield bytes(held)
 
 
 def _found(api: Api, intake_id: str) -> FileState:

@@ -36,8 +36,11 @@ def serve(settings: Settings, *, with_worker: bool = False) -> None:
             app, host=settings.host, port=settings.port, access_log=False, server_header=False, log_level="warning",
             lifespan="off", ws="none", timeout_graceful_shutdown=30,
         )  # fmt: skip
-        with suppress(KeyboardInterrupt):
-            Server(config, worker).run()
+        try:
+            with suppress(KeyboardInterrupt):
+                Server(config, worker).run()
+        except SystemExit:  # uvicorn has told why it cannot listen there
+            raise ConfigurationError([problem("FL-CFG-001", detail="FUNDLINK_HOST / FUNDLINK_PORT")]) from None
 
 
 def _check_address(settings: Settings) -> None:

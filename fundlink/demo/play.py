@@ -47,6 +47,19 @@ class Plan:
         """First five digits of the municipality code."""
         return self.municipality_code[:5]
 
+    def shares(self) -> list[tuple[made.Fund, int]]:
+        """How many bills each fund has."""
+        counts = [round(self.bills * fund.share) for fund in made.FUNDS[:-1]]
+        return list(zip(made.FUNDS, [*counts, self.bills - sum(counts)], strict=True))
+
+    def bases(self) -> tuple[str, dt.date, int]:
+        """What all made-up bills rest on: municipality, business day, seed."""
+        return self.municipality_code, dt.date.fromisoformat(self.day), self.seed
+
+    def folder(self, jobs: Jobs) -> Path:
+        """Where the files of the core systems lie."""
+        return jobs.rooms.folder / "demo" / self.municipality_code
+
 
 def play(settings: Settings, *, bills: int, seed: int, scenario: str, say: Say) -> dict[str, Any]:
     """The whole road in one call; the JSON of the command."""
@@ -107,9 +120,9 @@ def _play(jobs: Jobs, other: OtherSide, plan: Plan, say: Say) -> dict[str, Any]:
         f"fundlink デモ: 見本団体 {plan.municipality_code}（架空）  営業日 {plan.day}  請求 {plan.bills:,} 件  筋書き {plan.scenario}  種 {plan.seed}"
     )
     desk.add_municipality(jobs.rooms, plan.municipality_code, "見本市（架空）")
-    everything = _intake(jobs, plan, say)
+    _intake(jobs, plan, say)
     _submit(jobs, say, "2. 送信 submit: 納付書情報をゲートウェイに登録")
-    _change(jobs, plan, everything, say)
+    _change(jobs, plan, say)
     _submit(jobs, say, "   再び送信 submit: 変更・取消・再発行をゲートウェイに伝える")
     _pay(other, plan, say)
     _collect(jobs, say)
@@ -118,27 +131,19 @@ def _play(jobs: Jobs, other: OtherSide, plan: Plan, say: Say) -> dict[str, Any]:
     return _compare(jobs, other, plan, reconciled, say)
 
 
-def _files(jobs: Jobs, plan: Plan) -> Iterator[tuple[made.Fund, list[Any], Path]]:
-    """Write the files of the core systems (once) and give them with their bills."""
-    left = plan.bills
-    folder = jobs.rooms.folder / "demo" / plan.municipality_code
-    for fund in made.FUNDS:
-        count = min(left, round(plan.bills * fund.share)) if fund is not made.FUNDS[-1] else left
-        left -= count
-        bills = made.make_bills(fund, count, plan.municipality_code, dt.date.fromisoformat(plan.day), plan.seed)
-        sample = made.write_sample(fund, bills, jobs.rooms.profile(fund.profile), dt.date.fromisoformat(plan.day))
-        path = folder / sample.name
-        core_files.put(path, [sample.body])
-        yield fund, bills, path
+def _files(jobs: Jobs, plan: Plan) -> Iterator[tuple[made.Fund, Path]]:
+    """Write the files of the core systems and give them one by one."""
+    for fund, count in plan.shares():
+        profile = jobs.rooms.profile(fund.profile)
+        path = plan.folder(jobs) / f"{fund.fund_code}-{fund.profile}.{'txt' if profile.message('billing').form == 'fixed' else 'csv'}"
+        core_files.put(path, made.file_of(fund, count, plan.bases(), profile))
+        yield fund, path
 
 
-def _intake(jobs: Jobs, plan: Plan, say: Say) -> dict[str, list[Any]]:
+def _intake(jobs: Jobs, plan: Plan, say: Say) -> None:
     say("1. 取込 intake: 3 つの基幹システムのファイルを、それぞれの形のまま")
-    everything: dict[str, list[Any]] = {}
-    for fund, bills, path in _files(jobs, plan):
-        everything[fund.profile] = bills
+    for fund, path in _files(jobs, plan):
         _told(say, jobs.intake(path, fund.profile, municipality=plan.municipality_code), f"{fund.ja}（{path.name}）")
-    return everything
 
 
 def _told(say: Say, result: dict[str, Any], name: str) -> None:
@@ -164,13 +169,13 @@ def _submit(jobs: Jobs, say: Say, title: str) -> None:
             return
 
 
-def _change(jobs: Jobs, plan: Plan, everything: dict[str, list[Any]], say: Say) -> None:
+def _change(jobs: Jobs, plan: Plan, say: Say) -> None:
     """A day later: amounts change, bills are cancelled, slips are re-issued; the first file comes once more by mistake."""
     say("3. 変更: 更正・取消・再発行、そして同じファイルの二度渡し")
-    fund, bills = made.FUNDS[0], everything[made.FUNDS[0].profile]
-    updated, cancelled, reissued = made.changes(bills, plan.seed)
+    fund, count = plan.shares()[0]
+    updated, cancelled, reissued = made.changes(fund, count, plan.bases())
     message = jobs.rooms.profile(fund.profile).message("billing")
-    path = jobs.rooms.folder / "demo" / plan.municipality_code / f"{fund.fund_code}-changes.csv"
+    path = plan.folder(jobs) / f"{fund.fund_code}-changes.csv"
     core_files.put(path, message.writer([*updated, *cancelled], {}))
     _told(say, jobs.intake(path, fund.profile, municipality=plan.municipality_code), f"{fund.ja}の異動（{path.name}）")
     again = path.with_name(f"{fund.fund_code}-{fund.profile}.csv")

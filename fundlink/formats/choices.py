@@ -9,6 +9,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from fundlink.formats import charset
 from fundlink.formats.cells import Cell, Note, Unfit
 from fundlink.formats.layout import Field
 
@@ -34,7 +35,10 @@ class CodeCell(Cell):
             self.known.setdefault(self._key(""), self.empty)
 
     def _key(self, theirs: str) -> str:
-        return theirs.ljust(self.width) if self.flat else theirs
+        """A code as it stands in the file: filled with spaces to its width in bytes."""
+        if not self.flat:
+            return theirs
+        return theirs + " " * (self.width - len(charset.encoded_or_empty(theirs, self.setting.encoding)))
 
     def pattern(self) -> str:
         return "[^\\x1f]*"

@@ -154,64 +154,61 @@ def _later_rows(connection: Connection, span: dict[str, int], at: str) -> Effect
 
 def _settle_repeats(connection: Connection, span: dict[str, int]) -> None:
     """Keys that stand more than once in the file: equal rows count once, different ones are all refused."""
+    bulk.fresh_temporary(
+        connection, "repeat_row", "version_id BIGINT PRIMARY KEY, bill_key TEXT, line BIGINT, content TEXT, total_yen BIGINT"
+    )
+    bulk.run(
+        connection,
+        """INSERT INTO repeat_row (version_id, bill_key, line, content, total_yen)
+           SELECT v.id, v.bill_key, v.line, v.action || v.content, v.total_yen FROM later_row l JOIN bill_version v ON v.id = l.version_id
+           UNION ALL
+           SELECT v.id, v.bill_key, v.line, v.action || v.content, v.total_yen
+           FROM (SELECT DISTINCT bill_id FROM later_row) k JOIN bill b ON b.id = k.bill_id JOIN bill_version v ON v.id = b.id WHERE b.file_id = :file""",
+        file=span["file"],
+    )
+    bulk.analyze(connection, "repeat_row")
     bulk.fresh_temporary(connection, "repeated_key", "bill_key TEXT PRIMARY KEY, first_line BIGINT, contents BIGINT")
     bulk.run(
         connection,
-        """INSERT INTO repeated_key (bill_key, first_line, contents)
-           SELECT v.bill_key, MIN(v.line), COUNT(DISTINCT v.action || v.content) FROM bill_version v
-           WHERE v.id >= :low AND v.id < :high
-             AND v.bill_key IN (SELECT x.bill_key FROM bill_version x JOIN later_row l ON l.version_id = x.id)
-           GROUP BY v.bill_key HAVING COUNT(*) > 1""",
-        low=span["low"], high=span["high"],
-    )  # fmt: skip
+        """INSERT INTO repeated_key (bill_key, first_line, contents) SELECT bill_key, MIN(line), COUNT(DISTINCT content)
+           FROM repeat_row GROUP BY bill_key HAVING COUNT(*) > 1""",
+    )
     bulk.analyze(connection, "repeated_key")
-    _warn_of_equal_rows(connection, span)
-    _refuse_different_rows(connection, span)
+    _warn_of_equal_rows(connection, span["file"])
+    _refuse_different_rows(connection, span["file"])
 
 
-def _warn_of_equal_rows(connection: Connection, span: dict[str, int]) -> None:
-    found = bulk.rows(
+def _warn_of_equal_rows(connection: Connection, file_id: int) -> None:
+    bulk.run(
         connection,
-        """SELECT v.id, v.line, k.first_line FROM bill_version v JOIN repeated_key k ON k.bill_key = v.bill_key
-           WHERE v.id >= :low AND v.id < :high AND k.contents = 1 AND v.line <> k.first_line ORDER BY v.line""",
-        low=span["low"], high=span["high"],
-    )  # fmt: skip
-    bulk.insert_rows(
-        connection, "row_problem", ("file_id", "line", "code", "severity", "args"),
-        [(span["file"], line, "FL-DUP-003", "warning", json.dumps([["first", first]])) for _, line, first in found],
-    )  # fmt: skip
+        """INSERT INTO row_problem (file_id, line, code, severity, args)
+           SELECT CAST(:file AS BIGINT), r.line, 'FL-DUP-003', 'warning', '[["first", ' || k.first_line || ']]'
+           FROM repeat_row r JOIN repeated_key k ON k.bill_key = r.bill_key WHERE k.contents = 1 AND r.line <> k.first_line ORDER BY r.line""",
+        file=file_id,
+    )
     bulk.run(
         connection,
         """UPDATE later_row SET effect = 'repeat' WHERE version_id IN (
-             SELECT v.id FROM bill_version v JOIN repeated_key k ON k.bill_key = v.bill_key
-             WHERE v.id >= :low AND v.id < :high AND k.contents = 1 AND v.line <> k.first_line)""",
-        low=span["low"], high=span["high"],
-    )  # fmt: skip
+             SELECT r.version_id FROM repeat_row r JOIN repeated_key k ON k.bill_key = r.bill_key
+             WHERE k.contents = 1 AND r.line <> k.first_line)""",
+    )
 
 
-def _refuse_different_rows(connection: Connection, span: dict[str, int]) -> None:
-    found = bulk.rows(
-        connection,
-        """SELECT k.bill_key, v.line, v.total_yen FROM bill_version v JOIN repeated_key k ON k.bill_key = v.bill_key
-           WHERE v.id >= :low AND v.id < :high AND k.contents > 1 ORDER BY v.line""",
-        low=span["low"], high=span["high"],
-    )  # fmt: skip
+def _refuse_different_rows(connection: Connection, file_id: int) -> None:
     lines: dict[str, list[int]] = {}
+    refused = "FROM repeat_row r JOIN repeated_key k ON k.bill_key = r.bill_key WHERE k.contents > 1"
+    found = bulk.rows(connection, f"SELECT r.bill_key, r.line, r.total_yen {refused} ORDER BY r.line")
     for key, line, _ in found:
         lines.setdefault(str(key), []).append(int(line))
     told = {key: ", ".join(map(str, numbers[:20])) for key, numbers in lines.items()}
     bulk.insert_rows(
         connection, "row_problem", ("file_id", "line", "code", "severity", "args"),
-        [(span["file"], line, "FL-DUP-001", "error", json.dumps([["lines", told[str(key)]]])) for key, line, _ in found],
+        [(file_id, line, "FL-DUP-001", "error", json.dumps([["lines", told[str(key)]]])) for key, line, _ in found],
     )  # fmt: skip
-    stage_rejected(connection, span["file"], [(int(line), int(yen)) for _, line, yen in found])
-    bulk.run(connection, "DELETE FROM later_row WHERE version_id IN (SELECT v.id FROM bill_version v JOIN repeated_key k ON k.bill_key = v.bill_key WHERE v.id >= :low AND v.id < :high AND k.contents > 1)", low=span["low"], high=span["high"])  # fmt: skip
+    stage_rejected(connection, file_id, [(int(line), int(yen)) for _, line, yen in found])
+    bulk.run(connection, f"DELETE FROM later_row WHERE version_id IN (SELECT r.version_id {refused})")
     # these bills were made a moment ago in this very transaction and never seen by anyone
-    bulk.run(
-        connection,
-        "DELETE FROM bill WHERE file_id = :file AND bill_key IN (SELECT k.bill_key FROM repeated_key k WHERE k.contents > 1)",
-        file=span["file"],
-    )
+    bulk.run(connection, f"DELETE FROM bill WHERE file_id = :file AND id IN (SELECT r.version_id {refused})", file=file_id)
 
 
 def _judge_changes(connection: Connection) -> None:

@@ -160,4 +160,9 @@ def _sqlite_engine(url: sa.engine.URL) -> Engine:
 
 
 def _postgresql_engine(url: sa.engine.URL) -> Engine:
-    return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True, isolation_level="READ COMMITTED", connect_args={"options": "-c jit=off"})
+    return sa.create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_pre_ping=True,
+        isolation_level="READ COMMITTED",
+        connect_args={"options": "-c jit=off"},
+    )

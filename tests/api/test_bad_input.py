@@ -156,7 +156,7 @@ def test_a18_limits_and_cursors(vendor: Vendor, path: str) -> None:
         told = vendor.get(f"{path}?limit={limit}")
         assert (limit, told.status, told.code) == (limit, 422, "FL-API-006")
     word = {"/v1/clearings": "after", "/v1/intakes": "before"}.get(path, "cursor")
-    for cursor in ("x", "", "MTIz", "....", "é", "A" * 5000):
+    for cursor in ("x", "", "MTIz", "....", "é", "a\x00", "A" * 5000):
         told = vendor.get(path, params={word: cursor})
         assert (cursor[:9], told.status, told.code) == (cursor[:9], 422, "FL-API-006")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.api.caller import KEY, Vendor, content
 from tests.builders import bill
 
@@ -119,3 +121,15 @@ def test_another_body_than_the_address_says(vendor: Vendor) -> None:
         assert (told.status, told.code, told.body["pointer"]) == (422, "FL-API-003", f"/{member}")
     assert vendor.put(content(core_key="K9"), name="K1").body["pointer"] == "/core_key"
     assert vendor.get(f"/v1/bills/{KEY}").status == 404
+
+
+@pytest.mark.parametrize("name", ["%00", "a%00b", "%0d%0a", "%ff", "..%2f..", "~~~~~~~", "%F0%9F%98%80", "x" * 2000])
+def test_names_that_no_bill_has(vendor: Vendor, name: str) -> None:
+    assert vendor.get(f"/v1/bills/{name}").status == 404
+    assert vendor.write("POST", f"/v1/bills/{name}/cancel").status == 404
+    assert vendor.put({"charge_yen": 5}, name=name).status in (404, 422)
+    assert vendor.get(f"/v1/bills?core_key={name}").status in (200, 422)
+    assert vendor.get(f"/v1/bills?municipality_code={name}&fund_code={name}").status in (200, 422)
+    assert vendor.get(f"/v1/days/2026-11-20?municipality_code={name}").status in (200, 422)
+    assert vendor.get(f"/v1/clearings?municipality_code={name}").status in (200, 422)
+    assert vendor.send(b"x", f"profile={name}").status == 422

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from fundlink.store import idempotency
 from tests.api.caller import KEY, Vendor, content
 
 WRITES = [
@@ -67,4 +68,28 @@ def test_the_longest_key_is_one(vendor: Vendor) -> None:
 
 def test_what_had_no_effect_may_be_corrected_under_the_same_key(vendor: Vendor) -> None:
     assert vendor.put(content(charge_yen=-1), key="a").status == 422
+    assert vendor.put(content(), key="a").status == 201
+
+
+def test_a08_one_file_sent_by_many_at_once(vendor: Vendor) -> None:
+    file = vendor.billing_file(200)
+    with ThreadPoolExecutor(6) as crowd:
+        told = list(crowd.map(lambda at: vendor.send(file, key="a" if at % 2 else f"b{at}"), range(6)))
+    assert {answer.code for answer in told if answer.status != 202} <= {"FL-IDM-003"}
+    assert {answer.body["id"] for answer in told if answer.status == 202} == {1}
+    assert len(vendor.get("/v1/bills?limit=1000").body["bills"]) == 200
+
+
+def test_a08_a_key_that_another_process_holds(vendor: Vendor) -> None:
+    store = vendor.world.jobs.rooms.store
+    if store.is_sqlite:
+        pytest.skip("one process owns a SQLite folder")
+    with store.engine.begin() as connection:
+        assert idempotency.claim(store, connection, "a")
+        told = vendor.put(content(), key="a")
+        assert (told.status, told.code, told.headers["retry-after"]) == (409, "FL-IDM-003", "2")
+    with store.stream_lock("idempotency:b"):
+        assert vendor.send(vendor.billing_file(1), key="b").code == "FL-IDM-003"
+    with store.stream_lock("intake"):
+        assert vendor.send(vendor.billing_file(1), key="b").code == "FL-API-011"
     assert vendor.put(content(), key="a").status == 201

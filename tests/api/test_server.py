@@ -68,3 +68,11 @@ def test_production_stays_on_its_own_machine(tmp_path: Path) -> None:
         with pytest.raises(ConfigurationError, match="FL-CFG-002"):
             serve(Settings(home=tmp_path / "home", environment="production", host=host))
     assert not (tmp_path / "home").exists()
+
+
+def test_a_port_that_is_taken_is_a_wrong_configuration(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        environment = {**_environment(tmp_path), "FUNDLINK_PORT": str(taken.getsockname()[1])}
+        told = subprocess.run([*COMMAND, "serve"], env=environment, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (78, "")
+    assert "Traceback" not in told.stderr

@@ -17,8 +17,8 @@ from fundlink import safe_xml
 from fundlink.config import TOKYO, Settings, SettingsError, read_settings
 from fundlink.connectors import core_files
 from fundlink.connectors.eltax import EltaxGateway
-from fundlink.connectors.envelope import Signer, fingerprint, make_demo_identity
 from fundlink.connectors.gateway import Gateway
+from fundlink.connectors.identity import Signer, fingerprint, make_demo_identity
 from fundlink.domain.errors import BusyError, ConfigurationError
 from fundlink.domain.problems import problem
 from fundlink.formats.profiles import Profile, find_profile, load_profile
@@ -163,12 +163,14 @@ class Keys:
         """A demo identity; production brings its own."""
         if self._production:
             raise ConfigurationError([problem("FL-CFG-003", detail=str(self.key))])
-        key, certificate = make_demo_identity("fundlink demo adapter")
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        core_files.put(self.certificate, [certificate])
-        handle = os.open(self.key, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(key)
+        with (self.folder / "make.lock").open("a") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)  # two processes in a new home make one pair
+            if self.key.exists():
+                return
+            key, certificate = make_demo_identity("fundlink demo adapter")
+            core_files.put(self.certificate, [certificate])
+            core_files.put(self.key, [key], mode=0o600)
 
 
 def _fingerprint(path: Path) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
-from fundlink.domain.errors import BusyError, ProblemError
-from fundlink.domain.problems import Problem
+from fundlink.domain.errors import BusyError, OutcomeUnknownError, ProblemError
+from fundlink.domain.problems import Problem, problem
 from fundlink.pipeline import Rooms, Ticket
 from fundlink.store import vault
 
@@ -93,9 +93,9 @@ class Jobs:
         """Tell the gateway what it does not know yet."""
         return self._verb("submit", {}, ("messages", "slips", "registered", "refused", "unknown", "problems"))
 
-    def collect(self) -> Ticket:
-        """Fetch receipts, settlements and bank files."""
-        return self._verb("collect", {}, ("receipts", "settlements", "bank_credits", "duplicates", "quarantined", "problems"))
+    def collect(self, *, retry: bool = False) -> Ticket:
+        """Fetch receipts, settlements and bank files; with ``retry`` read quarantined ones once more."""
+        return self._verb("collect", {"retry": retry}, ("receipts", "settlements", "bank_credits", "duplicates", "quarantined", "problems"))
 
     def reconcile(self, day: str | None = None, municipality: str | None = None) -> Ticket:
         """Classify what came and tie the days."""
@@ -134,7 +134,9 @@ class Jobs:
             try:
                 tell(self.round())
             except ProblemError as error:
-                tell({"problems": [told.as_json() for told in error.problems]})
+                tell({"problems": problems_json(error.problems)})
+            except (BusyError, OutcomeUnknownError) as error:
+                tell({"problems": problems_json([problem("FL-LCK-001" if isinstance(error, BusyError) else "FL-GTW-002")])})
             stop.wait(interval_s)
 
 

@@ -76,14 +76,14 @@ class World(NamedTuple):
         """The gateway sends these receipts; collect."""
         rows = list(records)
         header = _header("R", len(rows), sum(row.amount_yen for row in rows))
-        self.twin.put(INSTITUTION, "receipt", DAY, self.jobs.rooms.profile("gateway").message("receipt").writer(rows, header))
+        self.twin.put(INSTITUTION, "receipt", DAY, pieces=self.jobs.rooms.profile("gateway").message("receipt").writer(rows, header))
         return self.jobs.collect()
 
     def settle(self, records: Iterable[SettlementRecord]) -> dict[str, Any]:
         """The gateway sends a settlement notice; collect."""
         rows = list(records)
         header = _header("S", len(rows), sum(row.gross_yen for row in rows))
-        self.twin.put(INSTITUTION, "settlement", DAY, self.jobs.rooms.profile("gateway").message("settlement").writer(rows, header))
+        self.twin.put(INSTITUTION, "settlement", DAY, pieces=self.jobs.rooms.profile("gateway").message("settlement").writer(rows, header))
         return self.jobs.collect()
 
 

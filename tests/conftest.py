@@ -49,4 +49,4 @@ def world(tmp_path: Path, database_url: str) -> Iterator[World]:
     """An adapter with its gateway's twin, on each database in turn."""
     built = build_world(tmp_path, database_url)
     yield built
-    built.jobs.rooms.store.close()
+    built.jobs.rooms.close()

@@ -6,13 +6,14 @@ No traceback ever reaches a user.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 from typing import Any
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from fundlink import __version__
 from fundlink.cli import admin, tools, verbs
@@ -52,15 +53,12 @@ def main() -> None:
 def _run(arguments: list[str]) -> int:
     try:
         code = app(arguments, standalone_mode=False)
-    except click.exceptions.Exit as done:
-        return done.exit_code
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except typer.Exit as done:
+        return int(done.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
         raise KeyboardInterrupt from None
-    except click.exceptions.NoArgsIsHelpError as error:
-        sys.stdout.write(error.format_message() + "\n")
-        return 2
-    except click.UsageError as error:
-        return _tell(2, f"使い方が違います: {error.format_message()}（fundlink --help）", [])
+    except TyperException as error:
+        return _misused(error)
     except UsageError as error:
         return _tell(2, str(error), [])
     except FundlinkError as error:
@@ -69,15 +67,29 @@ def _run(arguments: list[str]) -> int:
         raise
     except Exception as error:  # noqa: BLE001  (the last resort: a person sees one line, never a traceback)
         _note(error)
-        return _tell(1, problem("FL-API-012").as_json()["message"] + f"（{type(error).__name__}）", [problem("FL-API-012")])
+        return _tell(1, "", [problem("FL-INT-001", detail=type(error).__name__)])
     return int(code) if isinstance(code, int) else 0
 
 
-def _note(error: BaseException) -> None:
-    """The details of a program error go to a file, where asked for."""
-    import logging
+def _misused(error: TyperException) -> int:
+    """Wrong usage: the help where nothing was asked, one line otherwise."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(str(error).rstrip() + "\n")
+        return 2
+    told = error.format_message() if hasattr(error, "format_message") else str(error)
+    return _tell(2, f"使い方が違います: {told}（fundlink --help）", [])
 
-    logging.getLogger("fundlink").debug("internal error", exc_info=error)
+
+def _note(error: BaseException) -> None:
+    """The details of a program error go to a file beside the data: places in the code, no values."""
+    import datetime as dt
+    import traceback
+
+    from fundlink.config import SettingsError, read_settings
+
+    with contextlib.suppress(OSError, SettingsError), (read_settings().folder / "errors.log").open("a", encoding="utf-8") as log:
+        places = "".join(traceback.format_tb(error.__traceback__))
+        log.write(f"{dt.datetime.now(dt.UTC).isoformat()} {type(error).__name__}\n{places}\n")
 
 
 def _failed(error: FundlinkError) -> int:

@@ -105,7 +105,9 @@ def list_(as_json: Json = False) -> int:
     from fundlink import bootstrap
     from fundlink.formats.profiles import list_profiles
 
-    found: list[dict[str, Any]] = [item._asdict() for item in list_profiles(bootstrap.profile_roots(bootstrap.settings()))]
+    found: list[dict[str, Any]] = [
+        {**item._asdict(), "folder": str(item.folder)} for item in list_profiles(bootstrap.profile_roots(bootstrap.settings()))
+    ]
     emit({"profiles": found}, as_json=as_json, words=lambda r: "\n".join(f"{p['name']}\t{p['label']}\t{', '.join(p['messages'])}" for p in r["profiles"]))  # fmt: skip
     return 0
 

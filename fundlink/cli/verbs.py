@@ -30,7 +30,7 @@ def jobs() -> Iterator[Jobs]:
         yield Jobs(rooms)
     finally:
         teller.close()
-        rooms.store.close()
+        rooms.close()
 
 
 def intake(
@@ -98,10 +98,13 @@ def submit(as_json: Json = False) -> int:
     return 1 if any(told["code"] == "FL-GTW-003" for told in result["problems"]) else 0
 
 
-def collect(as_json: Json = False) -> int:
+def collect(
+    retry: Annotated[bool, typer.Option("--retry", help="隔離したファイルを、保管したバイトからもう一度読む")] = False,
+    as_json: Json = False,
+) -> int:
     """収納・払込・入金の情報を受け取る。"""
     with jobs() as work:
-        result = work.collect()
+        result = work.collect(retry=retry)
     emit(result, as_json=as_json, words=lambda r: "\n".join([f"収納 {r['receipts']:,} 件  払込 {r['settlements']:,} 件  入金 {r['bank_credits']:,} 件（再送 {r['duplicates']:,}  隔離 {r['quarantined']:,}）", *problem_lines(r["problems"])]))  # fmt: skip
     return 1 if any(told["code"] == "FL-GTW-003" for told in result["problems"]) else 0
 

@@ -63,7 +63,7 @@ def move(path: Path, folder: Path) -> Path:
     return target
 
 
-def put(path: Path, content: Iterable[bytes]) -> None:
+def put(path: Path, content: Iterable[bytes], *, mode: int = 0o640) -> None:
     """Write a file so that a reader sees all of it or nothing; it is on the disk when this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
@@ -73,7 +73,7 @@ def put(path: Path, content: Iterable[bytes]) -> None:
                 stream.write(piece)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(name).chmod(0o640)
+        Path(name).chmod(mode)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

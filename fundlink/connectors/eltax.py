@@ -83,7 +83,7 @@ class EltaxGateway:
     def _call(self, method: str, path: str, **more: Any) -> bytes:
         policy = Retrying(
             stop=stop_after_attempt(self._attempts) | stop_after_delay(120),
-            wait=wait_exponential_jitter(initial=0.2, max=5),
+            wait=wait_exponential_jitter(multiplier=0.2, max=5),
             retry=retry_if_exception_type(OutcomeUnknownError),
             reraise=True,
         )

@@ -23,17 +23,15 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from lxml import etree
 
 from fundlink import safe_xml
+from fundlink.connectors.identity import ECDSA_SHA256, RSA_SHA256, Signer
 from fundlink.domain.errors import ConfigurationError, ProblemError
 from fundlink.domain.problems import problem
 
 DSIG: Final = "http://www.w3.org/2000/09/xmldsig#"
-_RSA: Final = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
-_ECDSA: Final = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 _EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
 _SHA256: Final = "http://www.w3.org/2001/04/xmlenc#sha256"
 _ENVELOPED: Final = DSIG + "enveloped-signature"
@@ -55,7 +53,7 @@ _SIGNATURE: Final = (
     b'<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#">%b<ds:SignatureValue>%b</ds:SignatureValue>'
     b"<ds:KeyInfo><ds:X509Data><ds:X509Certificate>%b</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>"
 )
-_METHODS = b"(" + b"|".join(re.escape(uri.encode()) for uri in (_RSA, _ECDSA)) + b")"
+_METHODS = b"(" + b"|".join(re.escape(uri.encode()) for uri in (RSA_SHA256, ECDSA_SHA256)) + b")"
 _OWN_WRITING = re.compile(
     re.escape(_SIGNATURE)
     % (
@@ -87,7 +85,7 @@ _AGREED_SHAPE: Final = (
 )
 _ALLOWED: Final = {
     "CanonicalizationMethod": {_EXCLUSIVE},
-    "SignatureMethod": {_RSA, _ECDSA},
+    "SignatureMethod": {RSA_SHA256, ECDSA_SHA256},
     "Transform": {_ENVELOPED, _EXCLUSIVE},
     "DigestMethod": {_SHA256},
 }
@@ -102,37 +100,6 @@ class _Claim(NamedTuple):
     digest: bytes
     signature: bytes
     certificate: bytes
-
-
-class Signer:
-    """A private key with its certificate: RSA (2048 bits or more) or ECDSA on P-256."""
-
-    def __init__(self, key_pem: bytes, certificate_pem: bytes) -> None:
-        try:
-            key = serialization.load_pem_private_key(key_pem, password=None)
-            certificate = x509.load_pem_x509_certificate(certificate_pem)
-        except (ValueError, TypeError):
-            raise ConfigurationError([problem("FL-CFG-003", detail="PEM")]) from None
-        if not isinstance(key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)) or not _usable(key.public_key()):
-            raise ConfigurationError([problem("FL-CFG-003", detail="RSA >= 2048, P-256")])
-        if key.public_key() != certificate.public_key():
-            raise ConfigurationError([problem("FL-CFG-003", detail="key != certificate")])
-        self._key = key
-        self.method = _RSA if isinstance(key, rsa.RSAPrivateKey) else _ECDSA
-        self.certificate_der = certificate.public_bytes(serialization.Encoding.DER)
-
-    def sign(self, octets: bytes) -> bytes:
-        """The signature value as XML-DSig wants it: for ECDSA r and s side by side, not DER."""
-        if isinstance(self._key, rsa.RSAPrivateKey):
-            return self._key.sign(octets, padding.PKCS1v15(), hashes.SHA256())
-        r, s = decode_dss_signature(self._key.sign(octets, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-
-def _usable(key: object) -> bool:
-    if isinstance(key, rsa.RSAPublicKey):
-        return key.key_size >= 2048
-    return isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
 
 
 def seal(pieces: Iterable[bytes], signer: Signer) -> Iterator[bytes]:
@@ -322,32 +289,12 @@ def _prove(claim: _Claim, octets: bytes, certificate: x509.Certificate) -> None:
         raise _wrong("FL-SIG-005")
     key = certificate.public_key()
     try:
-        if claim.method == _RSA and isinstance(key, rsa.RSAPublicKey):
+        if claim.method == RSA_SHA256 and isinstance(key, rsa.RSAPublicKey):
             key.verify(claim.signature, claim.signed_info, padding.PKCS1v15(), hashes.SHA256())
-        elif claim.method == _ECDSA and isinstance(key, ec.EllipticCurvePublicKey) and len(claim.signature) == 64:
+        elif claim.method == ECDSA_SHA256 and isinstance(key, ec.EllipticCurvePublicKey) and len(claim.signature) == 64:
             r, s = (int.from_bytes(half, "big") for half in (claim.signature[:32], claim.signature[32:]))
             key.verify(encode_dss_signature(r, s), claim.signed_info, ec.ECDSA(hashes.SHA256()))
         else:
             raise _wrong("FL-SIG-004")
     except InvalidSignature:
         raise _wrong("FL-SIG-005") from None
-
-
-def make_demo_identity(common_name: str, *, at: dt.datetime | None = None) -> tuple[bytes, bytes]:
-    """A fresh RSA key and its self-signed certificate, both PEM, valid for ten years from the day before ``at`` (default now)."""
-    key = rsa.generate_private_key(public_exponent=65_537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    start = (at or dt.datetime.now(dt.UTC)) - dt.timedelta(days=1)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(start + dt.timedelta(days=3_653))
-        .sign(key, hashes.SHA256())
-    )
-    key_pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return key_pem, certificate.public_bytes(serialization.Encoding.PEM)
-
-
-def fingerprint(certificate_pem: bytes) -> str:
-    """SHA-256 of a certificate as people compare it, lower-case hex."""
-    return x509.load_pem_x509_certificate(certificate_pem).fingerprint(hashes.SHA256()).hex()

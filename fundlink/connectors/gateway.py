@@ -47,6 +47,10 @@ class Gateway(Protocol):
         """Make our certificate known for an institution (demo trust)."""
         ...
 
+    def close(self) -> None:
+        """Give connections back."""
+        ...
+
 
 # how the gateway's own codes read in our words: the one place they are known
 REASONS: dict[str, str] = {

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from lxml import etree
 
 from fundlink import safe_xml
-from fundlink.connectors import envelope
+from fundlink.connectors import envelope, identity
 from fundlink.connectors.gateway import RemoteFile
 from fundlink.domain.errors import OutcomeUnknownError
 from fundlink.domain.values import municipality_check_digit
@@ -32,8 +32,8 @@ class InMemoryGateway:
     """One institution's gateway. ``faults``: message-level events to play, one a submission: lose_answer, lose_message, html, unsigned, busy."""
 
     def __init__(self) -> None:
-        key, self._certificate = envelope.make_demo_identity("in-memory gateway")
-        self._signer = envelope.Signer(key, self._certificate)
+        key, self._certificate = identity.make_demo_identity("in-memory gateway")
+        self._signer = identity.Signer(key, self._certificate)
         self._adapters: dict[str, bytes] = {}
         self._answers: dict[str, tuple[bytes, bytes]] = {}
         self._files: dict[str, tuple[RemoteFile, bytes]] = {}
@@ -77,12 +77,15 @@ class InMemoryGateway:
         """Pin the adapter's certificate."""
         self._adapters[institution_code] = certificate_pem
 
-    def put(self, institution_code: str, kind: str, business_day: str, pieces: Iterable[bytes]) -> str:
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+    def put(self, institution_code: str, kind: str, business_day: str, *, pieces: Iterable[bytes]) -> str:
         """Offer a file: XML without signature is signed here, a bank file goes as it is. Its file id."""
         body = b"".join(pieces if kind == "bank_credit" else envelope.seal(pieces, self._signer))
-        return self.put_bytes(institution_code, kind, business_day, body)
+        return self.put_bytes(institution_code, kind, business_day, body=body)
 
-    def put_bytes(self, institution_code: str, kind: str, business_day: str, body: bytes) -> str:
+    def put_bytes(self, institution_code: str, kind: str, business_day: str, *, body: bytes) -> str:
         """Offer these very bytes, whatever they are."""
         number = len(self._files) + 1
         file_id = f"{kind}-{number}"

@@ -56,7 +56,7 @@ def bill(fund: Fund, number: int, plan: tuple[str, dt.date, int]) -> BillingReco
     )  # fmt: skip
 
 
-def file_of(fund: Fund, count: int, plan: tuple[str, dt.date, int], profile: Profile) -> Iterator[bytes]:
+def file_of(fund: Fund, count: int, plan: tuple[str, dt.date, int], *, profile: Profile) -> Iterator[bytes]:
     """The first ``count`` bills as the fund's core system would write them, with mess added where the form allows it."""
     message = profile.message("billing")
     day = plan[1].isoformat()

@@ -41,7 +41,7 @@ class OtherSide:
     def __init__(self, url: str) -> None:
         self._client = httpx2.Client(base_url=url, timeout=300)
 
-    def play(self, scenario: str, seed: int, institution_code: str, day: str) -> dict[str, Any]:
+    def play(self, scenario: str, seed: int, *, institution_code: str, day: str) -> dict[str, Any]:
         """Let the payers pay as the scenario says."""
         return self._post("/scenario", {"name": scenario, "seed": seed, "institution_code": institution_code, "day": day})
 

@@ -78,7 +78,7 @@ def play(settings: Settings, *, bills: int, seed: int, scenario: str, say: Say) 
                 return _play(Jobs(rooms, owned=True), other, plan, say)
         finally:
             other.close()
-            rooms.store.close()
+            rooms.close()
 
 
 def _plan(rooms: Rooms, bills: int, seed: int, scenario: str) -> Plan:
@@ -136,7 +136,7 @@ def _files(jobs: Jobs, plan: Plan) -> Iterator[tuple[made.Fund, Path]]:
     for fund, count in plan.shares():
         profile = jobs.rooms.profile(fund.profile)
         path = plan.folder(jobs) / f"{fund.fund_code}-{fund.profile}.{'txt' if profile.message('billing').form == 'fixed' else 'csv'}"
-        core_files.put(path, made.file_of(fund, count, plan.bases(), profile))
+        core_files.put(path, made.file_of(fund, count, plan.bases(), profile=profile))
         yield fund, path
 
 
@@ -190,7 +190,7 @@ def _change(jobs: Jobs, plan: Plan, say: Say) -> None:
 
 def _pay(other: OtherSide, plan: Plan, say: Say) -> None:
     say("4. 向こう側（模擬）: 納付者が払い、営業日が締まる")
-    played = other.play(plan.scenario, plan.seed, plan.institution_code, plan.day)
+    played = other.play(plan.scenario, plan.seed, institution_code=plan.institution_code, day=plan.day)
     closed = other.close_day(plan.day, plan.institution_code)
     say(f"   納付 {played['payments']:,} 件 {played['payments_yen']:,} 円  → 収納・払込通知・入金明細 {len(closed['files'])} ファイル")
 

@@ -459,6 +459,12 @@ CATALOGUE: dict[str, Meaning] = {
         "`fundlink keys` で確かめてください。",
         "Check with `fundlink keys`.",
     ),
+    "FL-INT-001": _error(
+        "内部の誤りです（{detail}）。",
+        "Internal error ({detail}).",
+        "データフォルダーの errors.log を添えて問い合わせてください。確定した分は残っています。",
+        "Report it with errors.log of the data folder; what was committed is kept.",
+    ),
     "FL-PRF-001": _error(
         "プロファイルが見つかりません（{detail}）。",
         "The profile was not found ({detail}).",

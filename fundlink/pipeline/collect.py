@@ -1,11 +1,12 @@
 """Collect: receipts, settlements and bank files come in, are kept, opened, read and stored, each once however often it is sent.
 
-Steps: fetch. A file that cannot be trusted or read is quarantined as a whole, with its bytes and the reason.
+Steps: fetch, retry. A file that cannot be trusted or read is quarantined as a whole, with its bytes and the reason.
 """
 
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
@@ -67,18 +68,40 @@ def _take(rooms: Rooms, code: str, remote: RemoteFile, counts: Ticket) -> None:
         "source": SOURCE, "remote_id": remote.file_id, "kind": remote.kind, "name": remote.name, "municipality_code": code,
         "business_day": remote.business_day, "raw_id": kept.raw_id, "at": rooms.now(),
     }  # fmt: skip
+    _take_in(rooms, noted, body, counts)
+
+
+def _take_in(rooms: Rooms, noted: dict[str, Any], body: bytes, counts: Ticket) -> None:
+    """Read and store kept bytes, or quarantine them with the reason."""
     try:
-        rows, yen = _read(rooms, code, remote.kind, body)
+        rows, yen = _read(rooms, noted["municipality_code"], noted["kind"], body)
         _apply(rooms, noted, rows, yen, counts)
     except ProblemError as error:
+        detail = {"name": noted["name"], "codes": sorted({told.code for told in error.problems})}
+        entry = audit.Entry(SOURCE, "collect.quarantine", f"received:{noted['remote_id']}", detail, rooms.now())
         with rooms.store.write() as connection:
             receipts.add_received(connection, {**noted, "state": "quarantined"}, error.problems)
-            detail = {"name": remote.name, "codes": sorted({told.code for told in error.problems})}
-            audit.append(
-                rooms.store, connection, audit.Entry(SOURCE, "collect.quarantine", f"received:{remote.file_id}", detail, rooms.now())
-            )
+            audit.append(rooms.store, connection, entry)
         counts["quarantined"] += 1
-        counts["problems"] += [told._replace(place=told.place or remote.name).as_json() for told in error.problems[:20]]
+        counts["problems"] += [told._replace(place=told.place or noted["name"]).as_json() for told in error.problems[:20]]
+
+
+def retry(rooms: Rooms, ticket: Ticket) -> Ticket:
+    """Read quarantined files once more from their kept bytes, where asked: the reason may have been on our side."""
+    if not ticket.get("retry"):
+        return {}
+    counts = {name: ticket[name] for name in (*_PLURAL.values(), "duplicates", "quarantined", "problems")}
+    with rooms.store.read() as connection:
+        waiting = receipts.quarantined(connection)
+    for remote_id, kind, name, code, business_day, raw_id in waiting:
+        noted = {
+            "source": SOURCE, "remote_id": f"{remote_id.split('#')[0]}#{uuid.uuid4().hex}", "kind": kind, "name": name,
+            "municipality_code": code, "business_day": business_day, "raw_id": raw_id, "at": rooms.now(),
+        }  # fmt: skip
+        with rooms.store.read() as connection:
+            body = vault.kept_bytes(connection, raw_id)
+        _take_in(rooms, noted, body, counts)
+    return counts
 
 
 def _safe(remote: RemoteFile) -> str:
@@ -133,4 +156,4 @@ def _apply(rooms: Rooms, noted: dict[str, Any], rows: list[tuple[Any, ...]], yen
     counts["duplicates"] += arrival.duplicates
 
 
-COLLECT: Verb = (("fetch", fetch),)
+COLLECT: Verb = (("fetch", fetch), ("retry", retry))

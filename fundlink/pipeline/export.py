@@ -147,7 +147,9 @@ class _Totals:
 
 def clearing_entry(entry: Entry) -> ClearingEntry:
     """The entry as a core system gets it: the yen spread over 料, 督促 and 延滞, bill attributes where a bill is certain."""
-    parts = allocate(entry.amount_yen, entry.charge_yen or 0, entry.reminder_fee_yen or 0, entry.late_charge_yen or 0)
+    parts = allocate(
+        entry.amount_yen, charge_yen=entry.charge_yen or 0, reminder_fee_yen=entry.reminder_fee_yen or 0, late_charge_yen=entry.late_charge_yen or 0
+    )  # fmt: skip
     return ClearingEntry(
         entry.entry_number, entry.stage, entry.outcome, entry.transaction_key, entry.channel, entry.amount_yen,
         parts.charge_yen, parts.reminder_fee_yen, parts.late_charge_yen, entry.paid_on, entry.booked_on, entry.settled_on,

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from fundlink.connectors.envelope import Signer
 from fundlink.connectors.gateway import Gateway
+from fundlink.connectors.identity import Signer
 from fundlink.formats.profiles import Profile
 from fundlink.store.engine import Store
 
@@ -60,6 +60,11 @@ class Rooms:
     def today(self) -> str:
         """The business date (Asia/Tokyo)."""
         return self.clock().date().isoformat()
+
+    def close(self) -> None:
+        """Give database and gateway connections back."""
+        self.store.close()
+        self.gateway.close()
 
 
 class Step(Protocol):

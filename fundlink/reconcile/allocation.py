@@ -13,10 +13,11 @@ class Allocation(NamedTuple):
     late_charge_yen: int
 
 
-def allocate(paid_yen: int, charge_yen: int, reminder_fee_yen: int, late_charge_yen: int) -> Allocation:
+def allocate(paid_yen: int, *, charge_yen: int, reminder_fee_yen: int, late_charge_yen: int) -> Allocation:
     """The charge first, then the reminder fee, then the late charge; what is left over stands with the charge.
 
-    >>> allocate(1180, 1000, 80, 100), allocate(1050, 1000, 80, 100), allocate(1200, 1000, 80, 100)
+    >>> bill = {"charge_yen": 1000, "reminder_fee_yen": 80, "late_charge_yen": 100}
+    >>> allocate(1180, **bill), allocate(1050, **bill), allocate(1200, **bill)
     (Allocation(charge_yen=1000, reminder_fee_yen=80, late_charge_yen=100), Allocation(charge_yen=1000, reminder_fee_yen=50, late_charge_yen=0), Allocation(charge_yen=1020, reminder_fee_yen=80, late_charge_yen=100))
     """  # fmt: skip
     charge = min(paid_yen, charge_yen)

@@ -137,14 +137,13 @@ def _withdraw(connection: Connection) -> None:
 
 
 def _hand_over(connection: Connection, attached: Sequence[str]) -> None:
-    """New entries, in the profile the bill came in; receipts without a certain bill go in the fallback profile."""
+    """New entries, in the profile the bill first came in; receipts without a certain bill go in the fallback profile."""
     bulk.run(
         connection,
         f"""INSERT INTO new_entry (place, transaction_key, outcome_id, stage, municipality_code, profile)
             SELECT c.outcome_id, c.transaction_key, c.outcome_id, c.stage, c.municipality_code,
                    CASE WHEN c.outcome IN ({words(attached)}) THEN f.profile ELSE '{FALLBACK_PROFILE}' END
-            FROM changed c LEFT JOIN bill b ON b.id = c.bill_id
-            LEFT JOIN bill_version w ON w.id = {CURRENT_VERSION} LEFT JOIN file f ON f.id = w.file_id
+            FROM changed c LEFT JOIN bill b ON b.id = c.bill_id LEFT JOIN file f ON f.id = b.file_id
             WHERE c.outcome <> 'withdrawn'
               AND (c.before_outcome_id IS NULL OR c.before_outcome <> c.outcome OR c.before_stage <> c.stage)""",
     )
@@ -233,7 +232,7 @@ def list_slip_groups(connection: Connection) -> list[tuple[str, str, int, int]]:
         connection,
         f"""INSERT INTO waiting_slip (slip_id, version_id, municipality_code, profile)
             SELECT s.id, w.id, s.municipality_code, f.profile FROM slip s JOIN bill b ON b.id = s.bill_id
-            JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN file f ON f.id = w.file_id WHERE {_SLIP_WAITS}""",
+            JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN file f ON f.id = b.file_id WHERE {_SLIP_WAITS}""",
     )
     bulk.analyze(connection, "waiting_slip")
     found = bulk.rows(

@@ -132,7 +132,9 @@ def _commit(transaction: sa.engine.RootTransaction) -> None:
 
 
 def _sqlite_engine(url: sa.engine.URL) -> Engine:
-    engine = sa.create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, poolclass=sa.pool.QueuePool)
+    engine = sa.create_engine(
+        url, connect_args={"timeout": 30, "check_same_thread": False}, poolclass=sa.pool.QueuePool, hide_parameters=True
+    )
 
     @event.listens_for(engine, "connect")
     def _prepare(raw: Any, _record: Any) -> None:
@@ -163,6 +165,7 @@ def _postgresql_engine(url: sa.engine.URL) -> Engine:
     return sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
+        hide_parameters=True,
         isolation_level="READ COMMITTED",
         connect_args={"options": "-c jit=off"},
     )

@@ -61,7 +61,7 @@ _VIEW = f"""
     SELECT b.id, b.bill_key, f.profile, w.id, {CURRENT_EFFECT}, CASE WHEN {BILL_IS_PAID} THEN 1 ELSE 0 END,
            {", ".join("w." + name for name in _COLUMNS)},
            s.id, s.issue_count, s.institution_code, s.case_key, s.confirmation_number, CASE WHEN s.id IS NOT NULL THEN {SLIP_STATE} END
-    FROM bill b JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN file f ON f.id = w.file_id
+    FROM bill b JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN file f ON f.id = b.file_id
     LEFT JOIN slip s ON s.bill_id = b.id AND s.issue_count = (SELECT MAX(n.issue_count) FROM slip n WHERE n.bill_id = b.id)"""
 
 

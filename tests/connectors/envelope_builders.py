@@ -21,6 +21,7 @@ from signxml.algorithms import DigestAlgorithm, SignatureMethod
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from fundlink.connectors import envelope
+from fundlink.connectors import identity as identities
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
@@ -40,18 +41,18 @@ class Identity(NamedTuple):
         return x509.load_pem_x509_certificate(self.certificate_pem).public_bytes(serialization.Encoding.DER)
 
     @property
-    def signer(self) -> envelope.Signer:
+    def signer(self) -> identities.Signer:
         return signer_of(self)
 
 
 @cache
-def signer_of(who: Identity) -> envelope.Signer:
-    return envelope.Signer(who.key_pem, who.certificate_pem)
+def signer_of(who: Identity) -> identities.Signer:
+    return identities.Signer(who.key_pem, who.certificate_pem)
 
 
 @cache
 def identity(name: str) -> Identity:
-    return Identity(*envelope.make_demo_identity(name))
+    return Identity(*identities.make_demo_identity(name))
 
 
 @cache

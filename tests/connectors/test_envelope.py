@@ -22,7 +22,7 @@ from lxml import etree
 from signxml.algorithms import CanonicalizationMethod
 from signxml.signer import XMLSigner
 
-from fundlink.connectors import envelope
+from fundlink.connectors import envelope, identity
 from fundlink.domain.errors import ConfigurationError, ProblemError
 from tests.connectors import envelope_builders as b
 
@@ -212,7 +212,7 @@ def test_validity_is_looked_at_when_an_instant_is_given() -> None:
 
 def test_the_demo_identity_is_a_2048_bit_key_for_ten_years() -> None:
     at = dt.datetime(2026, 9, 1, tzinfo=dt.UTC)
-    key_pem, certificate_pem = envelope.make_demo_identity("デモ市", at=at)
+    key_pem, certificate_pem = identity.make_demo_identity("デモ市", at=at)
     certificate = x509.load_pem_x509_certificate(certificate_pem)
     assert certificate.subject.rfc4514_string() == "CN=デモ市"
     assert certificate.not_valid_before_utc < at
@@ -220,7 +220,7 @@ def test_the_demo_identity_is_a_2048_bit_key_for_ten_years() -> None:
     key = certificate.public_key()
     assert isinstance(key, rsa.RSAPublicKey)
     assert key.key_size == 2048
-    assert envelope.Signer(key_pem, certificate_pem).method.endswith("#rsa-sha256")
+    assert identity.Signer(key_pem, certificate_pem).method.endswith("#rsa-sha256")
 
 
 def pem_of(key: Any) -> bytes:
@@ -240,7 +240,7 @@ def pem_of(key: Any) -> bytes:
 )
 def test_an_unusable_key_is_a_configuration_fault(key: bytes, certificate: bytes) -> None:
     with pytest.raises(ConfigurationError, match="FL-CFG-003"):
-        envelope.Signer(key, certificate)
+        identity.Signer(key, certificate)
 
 
 def test_ten_thousand_records_cost_little() -> None:

@@ -8,7 +8,27 @@ import pytest
 
 from tests.formats.shelf import MESSAGES, message, read
 
-PIECES = (b"\x00", b"\r", b"\n", b'"', b",", b"\xff", b"\x81", b"\x1f", b"\x1a", b" ", b"0", b"9", b"-", b"<", b"&", b"{", b"\\", b"\xef\xbb\xbf", b"")
+PIECES = (
+    b"\x00",
+    b"\r",
+    b"\n",
+    b'"',
+    b",",
+    b"\xff",
+    b"\x81",
+    b"\x1f",
+    b"\x1a",
+    b" ",
+    b"0",
+    b"9",
+    b"-",
+    b"<",
+    b"&",
+    b"{",
+    b"\\",
+    b"\xef\xbb\xbf",
+    b"",
+)
 
 
 def damaged(raw: bytes, rng: Random) -> bytes:

@@ -18,20 +18,15 @@ TABLES = {
 }
 """Files that may be longer than FILE_LINES, with the reason."""
 
-OVERGROWN = {"fundlink/connectors/envelope.py": 355}
+OVERGROWN: dict[str, int] = {}
 """Files that are too long and known to be: they may shrink, never grow past this. An entry leaves when its file is cut."""
 
 HANDLES = {"self", "cls", "rooms", "store", "connection", "world", "desk"}
 """What a function works with, handed on at every call; not counted as arguments."""
 
 WIDER = {
-    "allocate": 4,
     "records": 4,
     "wareki_date": 4,
-    "OtherSide.play": 4,
-    "file_of": 4,
-    "InMemoryGateway.put": 4,
-    "InMemoryGateway.put_bytes": 4,
 }
 """Public functions that take more than POSITIONAL today; the number may fall, never rise."""
 

@@ -184,15 +184,15 @@ def test_a_resend_counts_as_duplicate_and_other_content_is_stopped(world: World)
 
 
 def test_a_file_signed_by_somebody_else_is_quarantined_with_its_bytes(world: World) -> None:
-    from fundlink.connectors import envelope
+    from fundlink.connectors import envelope, identity
 
     world.intake(bills(1))
     world.jobs.submit()
-    signer = envelope.Signer(*envelope.make_demo_identity("somebody else"))
+    signer = identity.Signer(*identity.make_demo_identity("somebody else"))
     header = {"message_id": "R1", "municipality_code": CODE, "institution_code": INSTITUTION, "business_day": DAY,
               "created_at": "2026-11-20T23:59:00+09:00", "record_count": 1, "total_yen": 1001}  # fmt: skip
     body = b"".join(envelope.seal(world.jobs.rooms.profile("gateway").message("receipt").writer([world.paid(1, "T1")], header), signer))
-    world.twin.put_bytes(INSTITUTION, "receipt", DAY, body)
+    world.twin.put_bytes(INSTITUTION, "receipt", DAY, body=body)
     result = world.jobs.collect()
     assert (result["receipts"], result["quarantined"], result["problems"][0]["code"]) == (0, 1, "FL-SIG-003")
     assert world.jobs.collect()["quarantined"] == 0

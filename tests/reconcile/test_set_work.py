@@ -94,7 +94,7 @@ def test_arrival_order_and_split_do_not_matter(tmp_path: Path, database_url: str
     found.jobs.export(tmp_path / "out")
     handed = _standing(found)
     assert handed == {key: outcome for key, outcome in told.items() if outcome != "withdrawn"}
-    found.jobs.rooms.store.close()
+    found.jobs.rooms.close()
 
 
 def _standing(found: World) -> dict[str, str]:

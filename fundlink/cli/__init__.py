@@ -85,9 +85,9 @@ def _note(error: BaseException) -> None:
     import datetime as dt
     import traceback
 
-    from fundlink.config import SettingsError, read_settings
+    from fundlink import bootstrap
 
-    with contextlib.suppress(OSError, SettingsError), (read_settings().folder / "errors.log").open("a", encoding="utf-8") as log:
+    with contextlib.suppress(OSError, FundlinkError), (bootstrap.settings().folder / "errors.log").open("a", encoding="utf-8") as log:
         places = "".join(traceback.format_tb(error.__traceback__))
         log.write(f"{dt.datetime.now(dt.UTC).isoformat()} {type(error).__name__}\n{places}\n")
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from fundlink.domain.errors import ProblemError, UsageError
-from fundlink.domain.problems import problem
+from fundlink.domain.problems import Problem, problem
 from fundlink.domain.values import is_municipality_code
 from fundlink.pipeline.rooms import Rooms
-from fundlink.store import audit, bills, files, lookup
+from fundlink.store import audit, bills, closing, days, files, lookup
+from fundlink.store.days import DayRow
 from fundlink.store.lookup import BillView
 
+_WHY = {"paid": "納付済み", "changed": "変更済み", "reissued": "再発行済み"}
 _REISSUABLE = ("issued", "registered", "refused", "expired")
 
 
@@ -77,3 +79,71 @@ def municipalities(rooms: Rooms) -> dict[str, Any]:
     with rooms.store.read() as connection:
         found = files.municipalities(connection)
     return {"municipalities": [{"code": code, "name": name, "registered_at": at} for code, name, at in found]}
+
+
+def close_day(rooms: Rooms, day: str, who: str, approved_by: str) -> dict[str, Any]:
+    """Close a day for every municipality all of whose funds tie; what is refused says why. Closed ones stay as they are."""
+    _two_persons(who, approved_by)
+    told: dict[str, Any] = {"day": day, "closed": [], "already_closed": 0, "refused": []}
+    with rooms.store.together() as connection:
+        rooms.store.serialise(connection, "reconcile")
+        found = days.newest(connection, day)
+        waiting = closing.receipts_without_outcome(connection)
+        if not found or waiting:
+            raise ProblemError([problem("FL-DAY-005", count=waiting) if waiting else problem("FL-DAY-002", place=day)])
+        for code in sorted({row.municipality_code for row in found}):
+            rows = [row for row in found if row.municipality_code == code and row.state != "closed"]
+            told["already_closed"] += sum(row.municipality_code == code for row in found) - len(rows)
+            why = _why_open(closing.days_before(connection, day, code), rows)
+            if why:
+                told["refused"] += [{"municipality_code": code, **one.as_json()} for one in why]
+            elif rows:
+                closing.close(connection, rows, rooms.now())
+                told["closed"] += [
+                    {"municipality_code": code, "fund_code": row.fund_code, "receipts_yen": row.receipts_yen} for row in rows
+                ]
+        detail = {"approved_by": approved_by, "closed": len(told["closed"]), "refused": len(told["refused"])}
+        audit.append(rooms.store, connection, audit.Entry(who, "desk.close", f"day:{day}", detail, rooms.now()))
+    return told
+
+
+def _why_open(earlier: list[str], rows: list[DayRow]) -> list[Problem]:
+    """Why these funds of a municipality cannot be closed."""
+    if earlier and rows:
+        return [problem("FL-DAY-003", detail="、".join(earlier))]
+    return [problem("FL-DAY-004", fund=row.fund_code or "（不明）", state=row.state) for row in rows if row.state != "tied"]
+
+
+def roll_back(rooms: Rooms, file_id: int, who: str, approved_by: str) -> dict[str, Any]:
+    """Take back what a wrongly loaded file did, by compensating entries; refused as a whole when something later depends on it."""
+    _two_persons(who, approved_by)
+    with rooms.store.together() as connection:
+        state = files.find_file(connection, file_id)
+        if state is None or state.event != "accepted":
+            raise ProblemError(
+                [problem("FL-FIL-007", file_id=file_id, state=state.event) if state else problem("FL-FIL-006", file_id=file_id)]
+            )
+        rooms.store.serialise(connection, f"bills:{state.municipality_code}")
+        closing.list_rows_of(connection, file_id)
+        later = closing.what_depends_on_it(connection, file_id)
+        if later:
+            raise ProblemError([problem("FL-FIL-008", line=line, place=key, why=_WHY[why]) for line, key, why in later])
+        revived = closing.slips_to_revive(connection)
+        counts = closing.take_back(connection)
+        closing.tell_gateway(connection)
+        _number_again(rooms, connection, revived)
+        detail = {"approved_by": approved_by, **counts}
+        summary = {**state.summary, "rolled_back": counts}
+        files.add_event(connection, file_id, "rolled_back", at=rooms.now(), municipality_code=state.municipality_code, summary=summary)
+        audit.append(rooms.store, connection, audit.Entry(who, "desk.rollback", f"file:{file_id}", detail, rooms.now()))
+    return {"file_id": file_id, "file": state.name, "created": 0, "updated": 0, "cancelled": 0, **counts}
+
+
+def _number_again(rooms: Rooms, connection: Any, revived: list[tuple[int, int, str, str, int]]) -> None:
+    """Bills whose cancellation is taken back after the gateway had heard of it: they get a new eL number."""
+    rows = []
+    for bill_id, issue_count, code, fund_code, levy_year in revived:
+        serial = bills.next_serials(rooms.store, connection, code[:5], 1, 0)
+        number = rooms.confirmation_numbers(1)[0]
+        rows.append((bill_id, issue_count, code, code[:5], f"{fund_code}{levy_year:04d}{serial:013d}", number, rooms.now()))
+    closing.add_slips(connection, rows)

@@ -115,6 +115,16 @@ class Jobs:
         with self._stream("desk"):
             return desk.reissue(self.rooms, bill, who, approved_by)
 
+    def close_day(self, day: str, who: str, approved_by: str) -> Ticket:
+        """Close a day that ties."""
+        with self._stream("reconcile"):
+            return desk.close_day(self.rooms, day, who, approved_by)
+
+    def roll_back(self, file_id: int, who: str, approved_by: str) -> Ticket:
+        """Take back what a file did."""
+        with self._stream("desk"):
+            return desk.roll_back(self.rooms, file_id, who, approved_by)
+
     def round(self) -> dict[str, Any]:
         """One turn of the worker: drop folders, then the four verbs that need nobody."""
         told: dict[str, Any] = {"intake": []}

@@ -459,6 +459,43 @@ CATALOGUE: dict[str, Meaning] = {
         "`fundlink keys` で確かめてください。",
         "Check with `fundlink keys`.",
     ),
+    # --- days and files taken back
+    "FL-DAY-002": _error(
+        "その日の収納・払込・入金の記録がありません。", "Nothing is recorded for that day.", "日付を確かめてください。", "Check the day."
+    ),
+    "FL-DAY-003": _error(
+        "前の営業日（{detail}）がまだ締まっていません。",
+        "An earlier day ({detail}) is not closed yet.",
+        "古い日から順に締めてください。",
+        "Close days in order.",
+    ),
+    "FL-DAY-004": _error(
+        "公金種目 {fund} が合っていません（状態: {state}）。",
+        "Fund {fund} does not tie (state: {state}).",
+        "`fundlink reconcile --day` で差を確かめてください。",
+        "Look at the difference with `fundlink reconcile --day`.",
+    ),
+    "FL-DAY-005": _error(
+        "まだ突き合わせていない収納が {count} 件あります。",
+        "{count} receipts have not been reconciled.",
+        "`fundlink reconcile` を行ってから締めてください。",
+        "Run `fundlink reconcile` first.",
+    ),
+    "FL-FIL-006": _error(
+        "受付 {file_id} のファイルはありません。", "There is no file {file_id}.", "受付番号を確かめてください。", "Check the file number."
+    ),
+    "FL-FIL-007": _error(
+        "受付 {file_id} は取り消せる状態ではありません（{state}）。",
+        "File {file_id} cannot be taken back (state: {state}).",
+        "取り込み済みのファイルだけを取り消せます。",
+        "Only an accepted file can be taken back.",
+    ),
+    "FL-FIL-008": _error(
+        "この行にはもう続きがあるため、ファイルを取り消せません（{why}）。",
+        "Something later depends on this row ({why}).",
+        "続きの方を先に取り消すか、請求ごとに直してください。",
+        "Take the later one back first, or correct bill by bill.",
+    ),
     "FL-INT-001": _error(
         "内部の誤りです（{detail}）。",
         "Internal error ({detail}).",

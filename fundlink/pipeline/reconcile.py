@@ -44,7 +44,12 @@ def tie(rooms: Rooms, ticket: Ticket) -> Ticket:
     """Judge every day that has a witness and note the states that changed."""
     with rooms.store.write() as connection:
         rooms.store.serialise(connection, "reconcile")
-        rows = [_judged(sums, rooms.today()) for sums in days.sums(connection, ticket.get("day"))]
+        closed = {
+            (row.day, row.municipality_code, row.fund_code): row
+            for row in days.newest(connection)
+            if row.state == "closed" or REVISED in row.differences
+        }
+        rows = [_after_close(closed, _judged(sums, rooms.today())) for sums in days.sums(connection, ticket.get("day"))]
         at = rooms.now()
         changed = days.record(connection, rows, at)
         if changed:
@@ -60,6 +65,19 @@ def _judged(sums: DaySums, today: str) -> DayRow:
         sums.day, sums.municipality_code, sums.fund_code, sums.receipts, sums.receipts_yen, sums.settled_yen or 0, sums.fee_yen,
         sums.credited_yen or 0, verdict.difference_yen, verdict.state, list(verdict.kinds),
     )  # fmt: skip
+
+
+REVISED = "revised_after_close"
+
+
+def _after_close(closed: dict[tuple[str, str, str], DayRow], row: DayRow) -> DayRow:
+    """A closed day stays closed while its sums stay; what comes after that is a difference of its own kind."""
+    before = closed.get((row.day, row.municipality_code, row.fund_code))
+    if before is None:
+        return row
+    if before.state == "closed" and before[3:8] == row[3:8]:
+        return before
+    return row._replace(state="difference", differences=[*row.differences, REVISED])
 
 
 def tell(rooms: Rooms, ticket: Ticket) -> Ticket:

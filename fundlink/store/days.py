@@ -15,7 +15,7 @@ from fundlink.store import bulk
 from fundlink.store.bills import SLIP_STATE
 from fundlink.store.outcomes import NEWEST_OUTCOME, words
 
-_COLUMNS = (
+COLUMNS = (
     "day", "municipality_code", "fund_code", "receipts", "receipts_yen", "settled_yen", "fee_yen", "credited_yen",
     "difference_yen", "state", "differences",
 )  # fmt: skip
@@ -98,7 +98,7 @@ def record(connection: Connection, rows: Sequence[DayRow], at: str) -> int:
     """Append the day states that differ from the newest stored ones; how many."""
     stored = {(row.day, row.municipality_code, row.fund_code): row for row in newest(connection)}
     fresh = [row for row in rows if stored.get((row.day, row.municipality_code, row.fund_code)) != row]
-    bulk.insert_rows(connection, "day_state", (*_COLUMNS, "at"), [(*row[:-1], json.dumps(row.differences), at) for row in fresh])
+    bulk.insert_rows(connection, "day_state", (*COLUMNS, "at"), [(*row[:-1], json.dumps(row.differences), at) for row in fresh])
     return len(fresh)
 
 
@@ -106,7 +106,7 @@ def newest(connection: Connection, day: str | None = None, municipality_code: st
     """The current state of every day and fund, or of one day or municipality."""
     found = bulk.rows(
         connection,
-        f"""SELECT {", ".join("d." + name for name in _COLUMNS)} FROM day_state d
+        f"""SELECT {", ".join("d." + name for name in COLUMNS)} FROM day_state d
             WHERE d.id = (SELECT MAX(x.id) FROM day_state x
                           WHERE x.day = d.day AND x.municipality_code = d.municipality_code AND x.fund_code = d.fund_code)
               {"AND d.day = :day" if day else ""} {"AND d.municipality_code = :code" if municipality_code else ""}

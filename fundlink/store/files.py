@@ -148,7 +148,7 @@ def row_results(connection: Connection, file_id: int) -> Iterator[RowResult]:
                      UNION SELECT line FROM rejected_row WHERE file_id = :file) l
                LEFT JOIN bill_version v ON v.id = :low + l.line
                LEFT JOIN bill b ON b.id = v.id
-               LEFT JOIN revision r ON r.version_id = v.id
+               LEFT JOIN revision r ON r.version_id = v.id AND r.file_id = :file
                LEFT JOIN rejected_row x ON x.file_id = :file AND x.line = l.line
                LEFT JOIN row_problem p ON p.file_id = :file AND p.line = l.line
                ORDER BY l.line, p.id""",

@@ -30,6 +30,9 @@ demo: $(VENV)/run.ok  ## 見本データで全工程を通す / run the whole ro
 test: $(VENV)/all.ok  ## すべての試験 / every test (SQLite and PostgreSQL)
 	$(BIN)/pytest -q -n 2 --dist loadfile
 
+crash: $(VENV)/all.ok  ## どの確定の前後で止めても同じ結果になるか / killed before and after every commit
+	CRASH=full $(BIN)/pytest -q -n 2 tests/journeys/test_crashes.py
+
 check: $(VENV)/all.ok  ## 書式・型・輸入規約・文書の鮮度 / format, lint, types, import contract, docs fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -39,12 +42,23 @@ check: $(VENV)/all.ok  ## 書式・型・輸入規約・文書の鮮度 / format
 	@! grep -nE 'https?://' requirements.lock requirements-all.lock
 	$(BIN)/hadolint Dockerfile
 
-docs: $(VENV)/run.ok  ## docs/formats.md を作り直す / regenerate docs/formats.md
+docs: $(VENV)/run.ok  ## docs/formats.md と docs/performance.md を作り直す / regenerate both
 	$(BIN)/python -m fundlink.formats.book docs/formats.md
+	$(BIN)/python -m bench report docs/performance.json docs/performance.md
+
+N ?= 100000
+RUNS ?= 5
+bench: $(VENV)/run.ok  ## 性能を床と並べて測る（N=行数） / measure the road beside its floors (N=rows, BENCH_ARGS=--bills 1000000 5000000 …)
+	$(BIN)/python -m bench all --rows $(N) --runs $(RUNS) --out bench/results/$$(date +%F).json $(BENCH_ARGS)
+
+bench-comparators:  ## 比べる相手を .venv-bench に入れる / install what bench compares with
+	$(PY) -m venv .venv-bench
+	@echo '*' > .venv-bench/.gitignore
+	.venv-bench/bin/pip install -q --disable-pip-version-check -r bench/requirements.txt
 
 lock:  ## 依存の固定をやり直す（保守者） / re-lock dependencies (maintainers, needs uv)
 	uv lock
 	uv export -q --no-group dev --no-emit-project --no-header --format requirements-txt -o requirements.lock
 	uv export -q --all-groups --no-emit-project --no-header --format requirements-txt -o requirements-all.lock
 
-.PHONY: help venv demo test check docs lock
+.PHONY: help venv demo test check docs bench bench-comparators lock crash

@@ -38,16 +38,16 @@ def reissue(rooms: Rooms, name: str, who: str, approved_by: str) -> dict[str, An
     _two_persons(who, approved_by)
     with rooms.store.together() as connection:
         bill = find_bill(rooms, name)
-        rooms.store.serialise(connection, f"bills:{bill.municipality_code}")
+        bills.hold(connection, bill.municipality_code)
         bill = find_bill(rooms, bill.bill_key)
         if bill.is_paid or bill.state not in _REISSUABLE:
             raise ProblemError([problem("FL-BIL-003", state="paid" if bill.is_paid else bill.state)])
-        serial = bills.next_serials(rooms.store, connection, bill.municipality_code[:5], 1, 0)
+        serial = bills.next_serials(connection, bill.municipality_code, 1, 0)
         case_key = f"{bill.fund_code}{bill.levy_year:04d}{serial:013d}"
         number = rooms.confirmation_numbers(1)[0]
-        count = bills.reissue(rooms.store, connection, bill.bill_id, (case_key, number), rooms.now())
+        count = bills.reissue(connection, bill.bill_id, (case_key, number), rooms.now())
         detail = {"approved_by": approved_by, "before": bill.case_key, "after": case_key, "issue_count": count}
-        audit.append(rooms.store, connection, audit.Entry(who, "desk.reissue", f"bill:{bill.bill_key}", detail, rooms.now()))
+        audit.append(connection, audit.Entry(who, "desk.reissue", f"bill:{bill.bill_key}", detail, rooms.now()))
     return {
         "bill_key": bill.bill_key, "issue_count": count, "institution_code": bill.institution_code, "case_key": case_key,
         "confirmation_number": number, "superseded_case_key": bill.case_key,
@@ -68,9 +68,7 @@ def add_municipality(rooms: Rooms, code: str, name: str) -> dict[str, Any]:
     with rooms.store.write() as connection:
         added = files.add_municipality(connection, code, name, rooms.now())
         if added:
-            audit.append(
-                rooms.store, connection, audit.Entry("fundlink", "municipality.add", f"municipality:{code}", {"name": name}, rooms.now())
-            )
+            audit.append(connection, audit.Entry("fundlink", "municipality.add", f"municipality:{code}", {"name": name}, rooms.now()))
     return {"code": code, "name": name, "added": added}
 
 
@@ -103,7 +101,7 @@ def close_day(rooms: Rooms, day: str, who: str, approved_by: str) -> dict[str, A
                     {"municipality_code": code, "fund_code": row.fund_code, "receipts_yen": row.receipts_yen} for row in rows
                 ]
         detail = {"approved_by": approved_by, "closed": len(told["closed"]), "refused": len(told["refused"])}
-        audit.append(rooms.store, connection, audit.Entry(who, "desk.close", f"day:{day}", detail, rooms.now()))
+        audit.append(connection, audit.Entry(who, "desk.close", f"day:{day}", detail, rooms.now()))
     return told
 
 
@@ -135,7 +133,7 @@ def roll_back(rooms: Rooms, file_id: int, who: str, approved_by: str) -> dict[st
         detail = {"approved_by": approved_by, **counts}
         summary = {**state.summary, "rolled_back": counts}
         files.add_event(connection, file_id, "rolled_back", at=rooms.now(), municipality_code=state.municipality_code, summary=summary)
-        audit.append(rooms.store, connection, audit.Entry(who, "desk.rollback", f"file:{file_id}", detail, rooms.now()))
+        audit.append(connection, audit.Entry(who, "desk.rollback", f"file:{file_id}", detail, rooms.now()))
     return {"file_id": file_id, "file": state.name, "created": 0, "updated": 0, "cancelled": 0, **counts}
 
 
@@ -143,7 +141,7 @@ def _number_again(rooms: Rooms, connection: Any, revived: list[tuple[int, int, s
     """Bills whose cancellation is taken back after the gateway had heard of it: they get a new eL number."""
     rows = []
     for bill_id, issue_count, code, fund_code, levy_year in revived:
-        serial = bills.next_serials(rooms.store, connection, code[:5], 1, 0)
+        serial = bills.next_serials(connection, code, 1, 0)
         number = rooms.confirmation_numbers(1)[0]
         rows.append((bill_id, issue_count, code, code[:5], f"{fund_code}{levy_year:04d}{serial:013d}", number, rooms.now()))
     closing.add_slips(connection, rows)

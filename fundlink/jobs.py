@@ -103,7 +103,7 @@ class Jobs:
 
     def export(self, out: Path) -> Ticket:
         """Hand clearing entries and issued slips to the core systems' folder."""
-        return self._verb("export", {"out": str(out)}, ("files", "entries", "yen", "slips", "paths"))
+        return self._verb("export", {"out": str(out)}, ("files", "entries", "yen", "slips", "paths", "problems"))
 
     def _verb(self, name: str, ticket: Ticket, keys: tuple[str, ...]) -> Ticket:
         with self._stream(name):

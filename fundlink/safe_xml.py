@@ -222,6 +222,47 @@ def iterparse(stream: BinaryIO, *, tag: str | Sequence[str], schema: etree.XMLSc
     yield from _elements(_again(stream, start), tag)
 
 
+def walk(stream: BinaryIO) -> Iterator[tuple[bool, etree._Element]]:
+    """Every element of a document when it opens (True) and when it closes (False), in flat memory; ``stream`` must be seekable.
+
+    For XML that has no schema: the caller decides what may stand where. Text between elements is refused here. The whole
+    document is proved to be well-formed before anything is yielded; an element is gone when the next one is asked for.
+    """
+    start = stream.tell()
+    try:
+        _exhaust(_steps(_scanned(stream)))
+    except etree.XMLSyntaxError as error:
+        raise _refused(error) from None
+    yield from _steps(_again(stream, start))
+
+
+def _steps(chunks: Iterator[bytes]) -> Iterator[tuple[bool, etree._Element]]:
+    parser: Any = etree.XMLPullParser(events=("start", "end"), **_HARDENED)
+    depth = 0
+    for chunk in chunks:
+        parser.feed(chunk)
+        for event, element in parser.read_events():
+            opens = event == "start"
+            depth += 1 if opens else -1
+            if depth > MAX_DEPTH or len(element.attrib) > MAX_ATTRIBUTES:
+                raise UnsafeXml("FL-XML-004", element.sourceline)
+            yield opens, element
+            if not opens:
+                _drop_before(element)
+    parser.close()
+
+
+def _drop_before(element: Any) -> None:
+    """Forget the element before this one, and refuse what stood between the two."""
+    before, parent = element.getprevious(), element.getparent()
+    tails = [found.tail for found in (before, element[-1] if len(element) else None) if found is not None]
+    if any(tail and tail.strip() for tail in tails):
+        raise UnsafeXml("FL-XML-007", element.sourceline)
+    if before is not None and parent is not None:
+        parent.remove(before)
+    del element[:]
+
+
 def _exhaust(things: Iterator[object]) -> None:
     for _ in things:
         pass

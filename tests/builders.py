@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from fundlink import bootstrap
 from fundlink.config import Settings
+from fundlink.connectors.identity import make_demo_identity
 from fundlink.connectors.in_memory import InMemoryGateway
 from fundlink.domain.records import BillingRecord, ReceiptRecord, SettlementRecord
 from fundlink.jobs import Jobs
@@ -97,9 +99,21 @@ def _header(letter: str, count: int, total: int) -> dict[str, Any]:
 def world(tmp_path: Path, database_url: str = "", **settings: Any) -> World:
     """Rooms in an empty home with the twin as gateway; business time stands still on 2026-11-24."""
     values = {"home": tmp_path / "home", "database_url": database_url, "now": "2026-11-24T09:00:00+09:00", **settings}
-    twin = InMemoryGateway()
+    twin = InMemoryGateway(_pair("gateway"))
+    keys = tmp_path / "home" / "keys"
+    keys.mkdir(parents=True, mode=0o700, exist_ok=True)
+    if not (keys / "adapter.key.pem").exists():
+        for name, content in zip(("adapter.key.pem", "adapter.cert.pem"), _pair("adapter"), strict=True):
+            (keys / name).write_bytes(content)
+            (keys / name).chmod(0o600)
     rooms = bootstrap.build(Settings(**values), gateway=twin)
     return World(Jobs(rooms), twin, tmp_path)
+
+
+@cache
+def _pair(name: str) -> tuple[bytes, bytes]:
+    """One key pair a name and test process: making them is slow and proves nothing here."""
+    return make_demo_identity(f"test {name}")
 
 
 def bill(number: int, **changed: Any) -> BillingRecord:

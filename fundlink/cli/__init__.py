@@ -17,9 +17,10 @@ from typer.exceptions import TyperException
 
 from fundlink import __version__
 from fundlink.cli import admin, tools, verbs
-from fundlink.domain.errors import BusyError, ConfigurationError, FundlinkError, OutcomeUnknownError, ProblemError, UsageError
+from fundlink.domain.errors import BusyError, ConfigurationError, FundlinkError, NotKeptError, OutcomeUnknownError, ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
 
+INTERRUPTED = 130
 app = typer.Typer(
     name="fundlink",
     help="自治体の公金（税以外）を eLTAX 形式でやり取りするための、つなぎのソフトです。",
@@ -44,9 +45,9 @@ def main() -> None:
     try:
         sys.exit(_run(sys.argv[1:]))
     except KeyboardInterrupt:
-        sys.exit(_tell(130, "中断しました。確定したところまでは残っています。同じコマンドで続きから行えます。", []))
+        sys.exit(_tell(INTERRUPTED, "中断しました。確定したところまでは残っています。同じコマンドで続きから行えます。", []))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         sys.exit(141)
 
 
@@ -65,10 +66,28 @@ def _run(arguments: list[str]) -> int:
         return _failed(error)
     except BrokenPipeError:
         raise
+    except SystemExit as ended:  # the command library ends a closed pipe on its own
+        raise (ended.__context__ if isinstance(ended.__context__, BrokenPipeError) else ended) from None
     except Exception as error:  # noqa: BLE001  (the last resort: a person sees one line, never a traceback)
         _note(error)
-        return _tell(1, "", [problem("FL-INT-001", detail=type(error).__name__)])
+        return _tell(1, "", [_unforeseen(error)])
+    if code == INTERRUPTED:  # what the command library makes of an interruption
+        raise KeyboardInterrupt
     return int(code) if isinstance(code, int) else 0
+
+
+def _unforeseen(error: Exception) -> Problem:
+    """A disk, a right or a database that fails is no error of the program."""
+    if isinstance(error, OSError):
+        return problem("FL-STO-001", detail=error.strerror or type(error).__name__)
+    if any(kind.__name__ == "OperationalError" for kind in type(error).__mro__):
+        return problem("FL-STO-001", detail="データベース")
+    return problem("FL-INT-001", detail=type(error).__name__)
+
+
+def _silence() -> None:
+    """Nobody reads stdout any more: nothing is written to it, also not when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _misused(error: TyperException) -> int:
@@ -97,6 +116,8 @@ def _failed(error: FundlinkError) -> int:
         return _tell(error.exit_code, "", [problem("FL-LCK-001")])
     if isinstance(error, (ProblemError, ConfigurationError)):
         return _tell(error.exit_code, "", error.problems)
+    if isinstance(error, NotKeptError):
+        return _tell(1, "", [problem("FL-STO-001", detail="データベース")])
     if isinstance(error, OutcomeUnknownError):
         return _tell(1, "", [problem("FL-GTW-003")])
     return _tell(error.exit_code, str(error), [])
@@ -107,9 +128,16 @@ def _tell(code: int, words: str, problems: list[Problem]) -> int:
     told = [one.as_json() for one in problems]
     if "--json" in sys.argv:
         body: dict[str, Any] = {"ok": False, "exit": code, "message": words or told[0]["message"], "problems": told}
-        sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
-    lines = [words] if words else []
-    lines += [f"{one['code']} {one['place'] or ''} {one['message']} → {one['next']}".replace("  ", " ") for one in told]
-    sys.stderr.write("\n".join(lines) + "\n")
+        try:
+            sys.stdout.write(json.dumps(body, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+        except OSError:  # stdout itself is what fails: stderr still tells
+            _silence()
+    sys.stderr.write("\n".join(([words] if words else []) + [_line(one) for one in told]) + "\n")
     return code
+
+
+def _line(told: dict[str, Any]) -> str:
+    item = told["ja"] or told["field"]
+    words = (told["code"], told["place"], f"「{item}」" if item else "", told["message"], "→", told["next"])
+    return " ".join(word for word in words if word)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,8 +25,15 @@ def decode(payload: Annotated[str, typer.Argument(help="255 桁の数字")], as_
     from fundlink.formats import elqr
 
     found = elqr.decode(payload).as_json()
-    emit(found, as_json=as_json, words=lambda r: "\n".join([f"{name}: {value}" for name, value in r.items() if name != "problems"] + [f"[エラー] {told['code']} {told['at']} 桁目 {told['message']}" for told in r["problems"]]))  # fmt: skip
+    emit(found, as_json=as_json, words=_decoded_words)
     return 1 if found["problems"] else 0
+
+
+def _decoded_words(found: Mapping[str, Any]) -> str:
+    """One line a value, then what is wrong; people count digits from 1."""
+    lines = [f"{name}: {value}" for name, value in found.items() if name != "problems"]
+    lines += [f"[エラー] {told['code']} {told['at'] + 1} 桁目 {told['message']} → {told['next']}" for told in found["problems"]]
+    return "\n".join(lines)
 
 
 @elqr_app.command("encode")
@@ -60,13 +68,10 @@ def encode(
 def image(payload: str, out: Annotated[Path, typer.Option(help="書き出す先（.png または .svg）")], as_json: Json = False) -> int:
     """QR 画像（バージョン 6、誤り訂正 M）を書き出す。"""
     from fundlink.connectors import core_files
-    from fundlink.domain.errors import ProblemError
-    from fundlink.domain.problems import problem
     from fundlink.formats import elqr
 
-    found = elqr.decode(payload).as_json()
-    if found["problems"]:
-        raise ProblemError([problem(told["code"], place=str(told["at"])) for told in found["problems"]])
+    if elqr.decode(payload).problems:
+        return decode(payload, as_json)
     drawn = elqr.symbol_svg(payload).encode() if out.suffix.lower() == ".svg" else elqr.symbol(payload)
     core_files.put(out, [drawn])
     emit(

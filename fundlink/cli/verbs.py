@@ -43,9 +43,12 @@ def intake(
 ) -> int:
     """請求データを取り込む。"""
     from fundlink.domain.errors import UsageError
+    from fundlink.domain.values import is_municipality_code
 
     if not paths and folder is None:
         raise UsageError("取り込むファイルを指定してください。")
+    if municipality is not None and not is_municipality_code(municipality):
+        raise UsageError("--municipality は団体コード（検査数字を含む6桁）で指定してください。")
     with jobs() as work:
         results = [work.intake(path, profile, municipality=municipality, dry_run=dry_run) for path in paths]
         results += work.intake_folder(folder, profile, municipality=municipality) if folder is not None else []
@@ -140,8 +143,13 @@ def export(out: Annotated[Path, typer.Option(help="引渡し先のフォルダ�
     """消込データと納付書発行情報を基幹システムに引き渡す。"""
     with jobs() as work:
         result = work.export(out)
-    emit(result, as_json=as_json, words=lambda r: "\n".join([f"ファイル {r['files']:,} 個  消込 {r['entries']:,} 件 {yen(r['yen'])}  納付書発行 {r['slips']:,} 件", *(f"  {path}" for path in r["paths"])]))  # fmt: skip
-    return 0
+    emit(result, as_json=as_json, words=_export_words)
+    return 1 if result["problems"] else 0
+
+
+def _export_words(result: Mapping[str, Any]) -> str:
+    told = f"ファイル {result['files']:,} 個  消込 {result['entries']:,} 件 {yen(result['yen'])}  納付書発行 {result['slips']:,} 件"
+    return "\n".join([told, *(f"  {path}" for path in result["paths"]), *problem_lines(result["problems"])])
 
 
 def demo(

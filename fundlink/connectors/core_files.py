@@ -26,14 +26,23 @@ def pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
+def shown(name: Path | str) -> str:
+    """A name as it may be kept and printed: what is no printable text in it is replaced.
+
+    >>> shown("bills" + chr(10) + ".csv") == "bills" + chr(0xFFFD) + ".csv"
+    True
+    """
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(name))
+
+
 def check_regular(path: Path) -> None:
     """Raise UsageError for what is not there or is a folder, ProblemError (FL-FIL-002) for what is not a regular file."""
     try:
         mode = path.lstat().st_mode
     except (OSError, ValueError) as error:
-        raise UsageError(f"ファイルがありません: {path}") from error
+        raise UsageError(f"ファイルがありません: {shown(path)}") from error
     if stat.S_ISDIR(mode):
-        raise UsageError(f"フォルダーではなくファイルを指定してください: {path}")
+        raise UsageError(f"フォルダーではなくファイルを指定してください: {shown(path)}")
     if not stat.S_ISREG(mode):
         raise ProblemError([problem("FL-FIL-002")])
 

@@ -31,8 +31,8 @@ _TAKEN = {"register": "registered", "update": "updated", "cancel": "cancelled"}
 class InMemoryGateway:
     """One institution's gateway. ``faults``: message-level events to play, one a submission: lose_answer, lose_message, html, unsigned, busy."""
 
-    def __init__(self) -> None:
-        key, self._certificate = identity.make_demo_identity("in-memory gateway")
+    def __init__(self, pair: tuple[bytes, bytes] | None = None) -> None:
+        key, self._certificate = pair or identity.make_demo_identity("in-memory gateway")
         self._signer = identity.Signer(key, self._certificate)
         self._adapters: dict[str, bytes] = {}
         self._answers: dict[str, tuple[bytes, bytes]] = {}

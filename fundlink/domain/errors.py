@@ -6,6 +6,7 @@ FundlinkError
  ├─ BusyError             another run holds the stream                                (exit 75, HTTP 503)
  ├─ ConfigurationError    the configuration is wrong or unsafe                        (exit 78)
  └─ OutcomeUnknownError   the other side may or may not have done it: never "no"
+     └─ NotKeptError      the database may or may not have committed
 """
 
 from __future__ import annotations
@@ -53,3 +54,7 @@ class ConfigurationError(FundlinkError):
 
 class OutcomeUnknownError(FundlinkError):
     """The other side may or may not have taken what was sent: inquire, never assume."""
+
+
+class NotKeptError(OutcomeUnknownError):
+    """The database failed while committing: what was to be kept may or may not be there, so look before trying again."""

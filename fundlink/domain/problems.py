@@ -179,8 +179,8 @@ CATALOGUE: dict[str, Meaning] = {
     ),
     "FL-DATE-003": _error("支払期限が納期限より前です。", "The payment limit lies before the due date.", *_FIX_ROW),
     "FL-CODE-001": _error(
-        "コード表にない値です（{expected}）。",
-        "The code is not in the list ({expected}).",
+        "コード表にない値です（使える値: {expected}）。",
+        "The code is not in the list (allowed: {expected}).",
         "コード表を確かめるか、プロファイルに読み替えを加えてください。",
         "Check the code list or map the code in the profile.",
     ),
@@ -349,6 +349,13 @@ CATALOGUE: dict[str, Meaning] = {
         "接続先（FUNDLINK_GATEWAY_URL）と、相手が動いているかを確かめてください。",
         "Check FUNDLINK_GATEWAY_URL and that the other side runs.",
     ),
+    # --- files for the core system
+    "FL-EXP-001": _error(
+        "様式 {profile} では書けない記録があります（{who}、項目「{item}」: {why}）。この様式のファイルは作っていません。",
+        "The profile {profile} cannot write a record ({who}, {item}: {why}); its file was not made, all others were.",
+        "プロファイルの桁数やコードの読み替えを直し、もう一度引き渡してください。ほかの様式の分は引き渡しました。",
+        "Correct widths or code maps of the profile and export again; the files of other profiles were handed over.",
+    ),
     # --- eL-QR
     "FL-ELQ-001": _error(
         "255 桁の数字ではありません（{actual} 桁）。", "Not 255 digits ({actual} found).", "読み取り直してください。", "Scan it again."
@@ -440,6 +447,12 @@ CATALOGUE: dict[str, Meaning] = {
         "Another run is in progress.",
         "終わってからもう一度行ってください。",
         "Run it again when the other one has ended.",
+    ),
+    "FL-STO-001": _error(
+        "データを読み書きできません（{detail}）。",
+        "Data cannot be read or written ({detail}).",
+        "空き容量・権限・接続を確かめ、同じコマンドをもう一度行ってください。確定した分は残っています。",
+        "Check space, rights and connection and run the same command again; what was committed is kept.",
     ),
     "FL-CFG-001": _error(
         "設定が正しくありません（{detail}）。",

@@ -64,4 +64,13 @@ def next_state(before: str, event: str) -> str | None:
     return _STEPS.get((before, event))
 
 
+def states_before(event: str) -> list[str]:
+    """The states from which an event may happen.
+
+    >>> states_before("clear")
+    ['paid', 'settled']
+    """
+    return [step.before for step in TRANSITIONS if step.event == event]
+
+
 _STEPS = {(step.before, step.event): step.after for step in TRANSITIONS}

@@ -25,6 +25,8 @@ FILE = "profile.toml"
 MESSAGE_FORMS = ("delimited", "fixed", "xml", "xlsx", "json")
 ENCODINGS = ("utf-8", "utf-8-sig", "cp932")
 NEWLINES = ("lf", "crlf", "none", "auto")
+FREE_XML = ("billing", "clearing", "slips")
+"""Messages of core systems: their XML needs no schema, the paths of the layout are enough."""
 KEYS: dict[str, type] = {
     "form": str,
     "layout": str,
@@ -187,8 +189,10 @@ class _Examiner:
             self.wrong(self.toml.place(kind, "delimiter"), "delimiter は1文字です。", "delimiter is one character.")
         if given.get("newline") == "none" and given.get("form") != "fixed":
             self.wrong(self.toml.place(kind, "newline"), "newline = none は fixed だけです。", "newline = none is for fixed only.")
+        if given.get("form") == "xml" and given.get("encoding", "utf-8") == "cp932":
+            self.wrong(self.toml.place(kind, "encoding"), "xml の encoding は utf-8 だけです。", "xml is utf-8 only.")
         for key in ("root", "namespace", "xsd"):
-            if given.get("form") == "xml" and not given.get(key):
+            if given.get("form") == "xml" and not given.get(key) and (given.get("xsd") or kind not in FREE_XML):
                 self.wrong(self.toml.place(kind, key), f"xml には {key} が必要です。", f"xml needs {key}.")
 
     def layout(self, kind: str, name: str, key: str) -> list[Field]:

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -16,10 +17,22 @@ from fundlink.formats.layout import Field
 DEFAULT_CODES = {"fund_code": "fund_codes", "action": "actions"}
 """Lists of attributes whose row leaves ``codes`` open."""
 
+SHOWN_CODES = 16
+
 
 def codes_of(row: Field) -> str:
     """The list or inline map of a field."""
     return row.codes or DEFAULT_CODES.get(row.name, "")
+
+
+def _some(codes: Iterable[str]) -> str:
+    """The first codes that may stand, for people.
+
+    >>> _some(["1", "9"])
+    '1・9'
+    """
+    shown = list(islice((code for code in codes if code), SHOWN_CODES + 1))
+    return "・".join(shown[:SHOWN_CODES]) + ("…" if len(shown) > SHOWN_CODES else "")
 
 
 class CodeCell(Cell):
@@ -49,12 +62,12 @@ class CodeCell(Cell):
     def value(self, text: str, notes: list[Note]) -> str:
         bare = text.rstrip(" ") if self.flat else text
         if bare not in self.ours:
-            raise Unfit("FL-CODE-001", expected=self.row.codes if "=" not in self.row.codes else "・".join(self.ours)[:80])
+            raise Unfit("FL-CODE-001", expected=_some(self.ours))
         return self.ours[bare]
 
     def text(self, value: Any) -> str:
         if value not in self.theirs:
-            raise Unfit("FL-CODE-001", expected=self.row.codes)
+            raise Unfit("FL-CODE-001", expected=_some(self.theirs))
         return self.theirs[value]
 
     def fit(self, value: Any, rng: Random) -> Any:

@@ -112,9 +112,14 @@ class Walk:
         place = self.tallies[at].add(cells)
         if place is None:
             return
+        other = self.records.other_length()
+        if other is not None:
+            raise ProblemError([other])
         wrong = [found for found in self.takers[at].examine(cells, number).problems if found.severity == "error"]
         shown = self.plan.data[at].row.cells[place]
-        raise ProblemError([*wrong, problem("FL-CTL-001", line=number, expected="数字", actual="?", **cell_place(shown))])
+        raise ProblemError(
+            [*wrong, problem("FL-CTL-001", line=number, expected="金額の合計", actual="読めない金額あり", **cell_place(shown))]
+        )
 
     def _control_record(self, kind: str, number: int, content: bytes) -> None:
         """Attributes and stated values of a header, trailer or end record; a fault in it is a fault of the file."""

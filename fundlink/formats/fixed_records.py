@@ -36,6 +36,7 @@ class Records:
         self.start = 0  # where the buffer begins in the file
         self.number = 0
         self.newline = b""
+        self.last = ""  # kind of the record before
         self.warnings: list[Problem] = []
         self.lengths = {record: shape.length for record, shape in plan.shapes.items()}
         self.longest = max(self.lengths.values()) + 2
@@ -72,6 +73,7 @@ class Records:
             length = lengths[kind]
             content = self.buffer[self.position : self.position + length]
             gap = self._gap(self.position + length, length)
+            self.last = kind
             yield Raw(self.number, kind, content)
             self.position += length + gap  # looking for the gap may have moved the buffer
 
@@ -130,9 +132,31 @@ class Records:
         if self.newline and len(line) not in lengths and len(lengths) == 1:
             return self._wrong("FL-FIX-001", expected=max(lengths), actual=len(line))
         if not self.newline and self.number > 1:
-            return self._wrong("FL-FIX-001", expected="・".join(str(length) for length in sorted(lengths)), actual="?")
+            if self.last == "end":
+                return self._wrong("FL-FIX-005", detail="エンドの後に続きがあります")
+            shift = self._shift(lengths)
+            if shift:  # the record before this one is the longer or shorter one
+                self.number, self.position = self.number - 1, self.position - max(lengths)
+                return self._wrong("FL-FIX-001", expected=max(lengths), actual=max(lengths) + shift)
         code = "FL-FIX-005" if self.number == 1 and "header" in self.lengths else "FL-FIX-006"
         return self._wrong(code, detail=f"レコード {self.number} の種別が分かりません")
+
+    def _shift(self, lengths: set[int]) -> int:
+        """By how many bytes all that follows stands off: the length of one record was not kept. 0 when only its kind is unknown."""
+        if len(lengths) != 1:
+            return 0
+        length, rest = max(lengths), self.buffer[self.position :]
+        size = len(rest)
+        while block := self.stream.read(BLOCK):
+            size, rest = size + len(block), block
+        off = (size - len(rest) + len(rest.rstrip(_REST))) % length
+        return off if off <= length // 2 else off - length
+
+    def other_length(self) -> Problem | None:
+        """FL-FIX-001 of the record just given, when what follows shows that it is longer or shorter than it should be."""
+        lengths = set(self.lengths.values())
+        shift = 0 if self.newline else self._shift(lengths)
+        return self._wrong("FL-FIX-001", expected=max(lengths), actual=max(lengths) + shift) if shift else None
 
     def _wrong(self, code: str, **words: Any) -> Problem:
         return problem(code, line=self.number, place=f"byte {self.start + self.position + 1}", **words)

@@ -17,6 +17,15 @@ from fundlink.formats.controls import control_of
 from fundlink.formats.kinds import KINDS_OF_TYPE
 from fundlink.formats.layout import FORMS, Field
 from fundlink.formats.message import Declared
+from fundlink.formats.xml_paths import PATH, plan
+
+_FLAT_PATH = re.compile(r"[\w.-]+/[\w.-]+").fullmatch
+_WRONG_PATHS = {
+    "record": ("data の path に共通の要素がありません。", "the paths of data share no element."),
+    "twice": ("同じ path が2回あります。", "a path stands twice."),
+    "nested": ("ほかの項目の中にある項目があります。", "a field stands inside another field."),
+    "inside": ("データの要素の中に header・trailer・end の項目があります。", "a control field stands inside the data element."),
+}
 
 
 class Owner(Protocol):
@@ -48,12 +57,27 @@ class LayoutExaminer:
             else:
                 self.rows(rows, self.file_names, fields)
         self.carried(fields)
+        if self.free and all(PATH(row.path) for row in fields):
+            self.branches(fields)
         if self.declared.form == "fixed":
             self.told_apart(fields)
         elif self.declared.form != "xml":
             for row in fields:
                 if row.record != "data":
                     self.wrong(row.place, f"{row.record} は fixed と xml だけです。", f"{row.record} is for fixed and xml only.")
+
+    @property
+    def free(self) -> bool:
+        """XML that is read by its paths alone."""
+        return self.declared.form == "xml" and self.declared.xsd is None
+
+    def branches(self, fields: Sequence[Field]) -> None:
+        """Paths from which root and record cannot be told."""
+        try:
+            plan(fields, self.declared.root)
+        except ValueError as error:
+            ja, en = _WRONG_PATHS[str(error)]
+            self.wrong(f"{self.declared.layout}:1", ja, en)
 
     def data(self, rows: Sequence[Field], fields: Sequence[Field]) -> None:
         """The data record."""
@@ -83,7 +107,7 @@ class LayoutExaminer:
                 self.coded(row, fields)
             if self.declared.form == "fixed" and not row.width:
                 self.wrong(row.place, "固定長には width が必要です。", "a fixed-length field needs its width.")
-            if self.declared.form == "xml" and not re.fullmatch(r"[\w.-]+/[\w.-]+", row.path):
+            if self.declared.form == "xml" and not (PATH if self.free else _FLAT_PATH)(row.path):
                 self.wrong(row.place, "xml には path（要素/要素）が必要です。", "an xml field needs its path (element/element).")
 
     def repeated(self, rows: Sequence[Field], word: str, key: Callable[[Field], str]) -> None:

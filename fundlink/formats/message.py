@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from fundlink.domain.problems import Problem
-from fundlink.formats import delimited, fixed, ndjson, samples, spoiling, xlsx, xml
+from fundlink.formats import delimited, fixed, ndjson, samples, spoiling, xlsx, xml, xml_free
 from fundlink.formats.catalogue import FILE_ATTRIBUTES, Attribute, Spec, Terms
 from fundlink.formats.cells import Cell, Setting
 from fundlink.formats.kinds import bind
@@ -105,7 +105,8 @@ class Message:
 
     @cached_property
     def _form(self) -> Form:
-        form: Form = FORMS[self.form](self)
+        free = self.form == "xml" and self.declared.xsd is None
+        form: Form = xml_free.FreeXmlForm(self) if free else FORMS[self.form](self)
         return form
 
     def reader(self, stream: BinaryIO, *, chunk_rows: int = 10_000) -> Reader:

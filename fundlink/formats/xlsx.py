@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -21,6 +22,7 @@ from fundlink.formats.reading import Reader, Sourced
 from fundlink.formats.rows import Row
 from fundlink.formats.writing import checked
 
+MOST_UNPACKED_BYTES = 512 * 1024 * 1024
 EXACT_INTEGERS = 1e15
 """Above this a spreadsheet has lost digits."""
 
@@ -86,9 +88,19 @@ def _sheet(stream: BinaryIO) -> list[list[Any]]:
     if not raw:
         raise ProblemError([problem("FL-CSV-001")])
     try:
+        _refuse_a_bomb(raw)
         return CalamineWorkbook.from_filelike(io.BytesIO(raw)).get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except (CalamineError, OSError, ValueError) as error:
+    except (CalamineError, OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise ProblemError([problem("FL-FIL-003", detail="xlsx")]) from error
+
+
+def _refuse_a_bomb(raw: bytes) -> None:
+    """A small file that unpacks to an enormous one is refused before a byte of it is unpacked."""
+    if not zipfile.is_zipfile(io.BytesIO(raw)):
+        return
+    with zipfile.ZipFile(io.BytesIO(raw)) as book:
+        if sum(member.file_size for member in book.infolist()) > MOST_UNPACKED_BYTES:
+            raise ProblemError([problem("FL-FIL-003", detail=f"xlsx を展開すると {MOST_UNPACKED_BYTES:,} バイトを超えます")])
 
 
 def _names(head: Sequence[Any]) -> list[str]:

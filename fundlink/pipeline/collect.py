@@ -19,7 +19,7 @@ from fundlink.formats.message import Message
 from fundlink.formats.reading import Reader
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.pipeline.submit import GATEWAY_PROFILE
-from fundlink.store import audit, files, receipts, vault
+from fundlink.store import audit, bills, files, receipts, vault
 
 SOURCE = "gateway"
 _PLURAL = {"receipt": "receipts", "settlement": "settlements", "bank_credit": "bank_credits"}
@@ -35,7 +35,10 @@ def fetch(rooms: Rooms, ticket: Ticket) -> Ticket:
     try:
         for code in codes:
             for remote in _new_files(rooms, code):
-                _take(rooms, code, remote, counts)
+                try:
+                    _take(rooms, code, remote, counts)
+                except ProblemError as error:  # this file is not to be had now; the others are
+                    counts["problems"] += [told._replace(place=told.place or remote.name).as_json() for told in error.problems]
                 rooms.progress("collect", counts["receipts"], None)
     except OutcomeUnknownError:
         counts["problems"].append(problem("FL-GTW-003").as_json())
@@ -46,11 +49,9 @@ def _new_files(rooms: Rooms, code: str) -> Iterator[RemoteFile]:
     rooms.trust.pinned(code[:5])
     after = 0
     while page := rooms.gateway.files(code[:5], after):
-        for remote in page:
-            with rooms.store.read() as connection:
-                known = receipts.is_known(connection, SOURCE, remote.file_id)
-            if not known:
-                yield remote
+        with rooms.store.read() as connection:
+            known = receipts.known(connection, SOURCE, [remote.file_id for remote in page])
+        yield from (remote for remote in page if remote.file_id not in known)
         after = page[-1].sequence
 
 
@@ -81,7 +82,7 @@ def _take_in(rooms: Rooms, noted: dict[str, Any], body: bytes, counts: Ticket) -
         entry = audit.Entry(SOURCE, "collect.quarantine", f"received:{noted['remote_id']}", detail, rooms.now())
         with rooms.store.write() as connection:
             receipts.add_received(connection, {**noted, "state": "quarantined"}, error.problems)
-            audit.append(rooms.store, connection, entry)
+            audit.append(connection, entry)
         counts["quarantined"] += 1
         counts["problems"] += [told._replace(place=told.place or noted["name"]).as_json() for told in error.problems[:20]]
 
@@ -144,6 +145,7 @@ def _check_owner(reader: Reader, code: str, kind: str) -> None:
 def _apply(rooms: Rooms, noted: dict[str, Any], rows: list[tuple[Any, ...]], yen: int, counts: Ticket) -> None:
     kind = noted["kind"]
     with rooms.store.write() as connection:
+        bills.hold(connection, noted["municipality_code"])  # a bill is paid from here on, or was not until here
         arrival = receipts.stage(connection, kind, rows)
         if arrival.contradictions:
             code = "FL-RCP-002" if kind == "receipt" else "FL-SET-001"
@@ -151,7 +153,7 @@ def _apply(rooms: Rooms, noted: dict[str, Any], rows: list[tuple[Any, ...]], yen
         values = {**noted, "state": "applied", "records": len(rows), "duplicates": arrival.duplicates, "yen": yen}
         receipts.store_arrivals(connection, kind, receipts.add_received(connection, values))
         detail = {"kind": kind, "records": len(rows), "new": arrival.new, "yen": yen}
-        audit.append(rooms.store, connection, audit.Entry(SOURCE, "collect.apply", f"received:{noted['remote_id']}", detail, rooms.now()))
+        audit.append(connection, audit.Entry(SOURCE, "collect.apply", f"received:{noted['remote_id']}", detail, rooms.now()))
     counts[_PLURAL[kind]] += arrival.new
     counts["duplicates"] += arrival.duplicates
 

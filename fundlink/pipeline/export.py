@@ -7,21 +7,25 @@ their place, and the slips are cleared). Run again after a crash, each goes on w
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fundlink.connectors import core_files
 from fundlink.domain.errors import ProblemError
+from fundlink.domain.problems import problem
 from fundlink.domain.records import ClearingEntry, SlipRecord
+from fundlink.domain.states import states_before
 from fundlink.formats import elqr
 from fundlink.formats.message import Message
 from fundlink.formats.profiles import Profile
-from fundlink.pipeline.reconcile import states_before
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.reconcile.allocation import allocate
 from fundlink.reconcile.outcomes import ATTACHED, PAYING
-from fundlink.store import audit, clearings, vault
+from fundlink.store import audit, bills, clearings, vault
 from fundlink.store.clearings import Entry, IssuedSlip
+
+_Record = TypeVar("_Record", ClearingEntry, SlipRecord)
 
 
 def compose(rooms: Rooms, ticket: Ticket) -> Ticket:
@@ -29,53 +33,85 @@ def compose(rooms: Rooms, ticket: Ticket) -> Ticket:
     with rooms.store.write() as connection:
         rooms.store.serialise(connection, "export")
         clearings.compose(connection, attached=ATTACHED, at=rooms.now())
-    return {"files": 0, "entries": 0, "yen": 0, "slips": 0, "paths": []}
+    return {"files": 0, "entries": 0, "yen": 0, "slips": 0, "paths": [], "problems": []}
 
 
 def write_clearings(rooms: Rooms, ticket: Ticket) -> Ticket:
     """One file a municipality and profile with all entries not yet in a file, and the fact that they stand in it."""
-    entries = yen = 0
+    entries, yen, refused = ticket["entries"], ticket["yen"], list(ticket["problems"])
     with rooms.store.read() as connection:
         groups = clearings.entry_groups(connection)
-    for code, profile, first, last, count, group_yen in groups:
-        with rooms.store.write() as connection:
-            rooms.store.serialise(connection, "export")
-            message, shape = _message(rooms, profile, "clearing")
-            name = f"clearing-{code}-{shape}-{first:010d}-{last:010d}{message_suffix(message)}"
-            found = clearings.entries(
-                connection, attached=ATTACHED, where=clearings.group_condition(), code=code, profile=profile, last=last
-            )  # fmt: skip
-            header = {**_header(rooms, code, first), "record_count": count}
-            totals = _Totals()
-            body = message.writer(totals.watch(clearing_entry(entry) for entry in found), header)
-            file_id = _keep(rooms, connection, body, {"kind": "clearing", "name": name, "municipality_code": code, "profile": shape, "records": count, "yen": group_yen})  # fmt: skip
-            assert clearings.hand_over(connection, file_id, (code, profile, last)) == totals.records == count
-        entries, yen = entries + count, yen + group_yen
+    for group in groups:
+        seen = _Seen()
+        try:
+            _write_clearing(rooms, group, seen)
+        except ProblemError as error:
+            refused += _unwritable(error, group[1], seen.last)
+            continue
+        entries, yen = entries + group[4], yen + group[5]
         rooms.progress("export", entries, None)
-    return {"entries": ticket["entries"] + entries, "yen": ticket["yen"] + yen}
+    return {"entries": entries, "yen": yen, "problems": refused}
+
+
+def _write_clearing(rooms: Rooms, group: tuple[str, str, int, int, int, int], seen: _Seen) -> None:
+    code, profile, first, last, count, yen = group
+    with rooms.store.write() as connection:
+        rooms.store.serialise(connection, "export")
+        message, shape = _message(rooms, profile, "clearing")
+        name = f"clearing-{code}-{shape}-{first:010d}-{last:010d}{message_suffix(message)}"
+        header = {**_header(rooms, code, first), "record_count": count}
+        values = {"kind": "clearing", "name": name, "municipality_code": code, "profile": shape, "records": count, "yen": yen}
+        where = clearings.group_condition()
+        with closing(clearings.entries(connection, attached=ATTACHED, where=where, code=code, profile=profile, last=last)) as found:
+            body = message.writer(seen.watch(clearing_entry(entry) for entry in found), header)
+            file_id = _keep(rooms, connection, body, values)
+        assert clearings.hand_over(connection, file_id, (code, profile, last)) == seen.records == count
 
 
 def write_slips(rooms: Rooms, ticket: Ticket) -> Ticket:
     """納付書発行情報: the eL numbers of newly registered slips, for core systems whose profile asks for them."""
-    slips = 0
+    slips, refused = ticket["slips"], list(ticket["problems"])
+    with rooms.store.read() as connection:
+        groups = clearings.list_slip_groups(connection)
+    for code, profile, _count, _yen in groups:
+        seen = _Seen()
+        try:
+            slips += _write_slips_of(rooms, code, profile, seen)
+        except ProblemError as error:
+            refused += _unwritable(error, profile, seen.last)
+    return {"slips": slips, "problems": refused}
+
+
+def _write_slips_of(rooms: Rooms, code: str, profile: str, seen: _Seen) -> int:
+    shape = rooms.profile(profile)
+    if "slips" not in shape.messages:
+        return 0
+    message, day = shape.message("slips"), rooms.today().replace("-", "")
     with rooms.store.write() as connection:
         rooms.store.serialise(connection, "export")
-        for code, profile, count, group_yen in clearings.list_slip_groups(connection):
-            shape = rooms.profile(profile)
-            if "slips" not in shape.messages:
-                continue
-            message = shape.message("slips")
-            day = rooms.today().replace("-", "")
-            records = (
-                slip_record(shape, slip, serial) for serial, slip in enumerate(clearings.waiting_slips(connection, code, profile), 1)
-            )
-            header = {**_header(rooms, code, 1), "record_count": count, "total_yen": group_yen}
-            values = {"kind": "slips", "name": "", "municipality_code": code, "profile": profile, "records": count, "yen": group_yen}
-            values["name"] = f"slips-{code}-{profile}-{day}-{{id:08d}}{message_suffix(message)}"
+        group = next((found for found in clearings.list_slip_groups(connection) if found[:2] == (code, profile)), None)
+        if group is None:
+            return 0
+        count, yen = group[2:]
+        header = {**_header(rooms, code, 1), "record_count": count, "total_yen": yen}
+        name = f"slips-{code}-{profile}-{day}-{{id:08d}}{message_suffix(message)}"
+        values = {"kind": "slips", "name": name, "municipality_code": code, "profile": profile, "records": count, "yen": yen}
+        with closing(clearings.waiting_slips(connection, code, profile)) as waiting:
+            records = seen.watch(slip_record(shape, slip, serial) for serial, slip in enumerate(waiting, 1))
             file_id = _keep(rooms, connection, message.writer(records, header), values)
-            assert clearings.hand_over_slips(connection, file_id, code, profile) == count
-            slips += count
-    return {"slips": ticket["slips"] + slips}
+        assert clearings.hand_over_slips(connection, file_id, code, profile) == seen.records == count
+    return count
+
+
+def _unwritable(error: ProblemError, profile: str, record: ClearingEntry | SlipRecord | None) -> list[dict[str, Any]]:
+    """What of a record its profile cannot say; that file waits for the profile to be corrected, all others go out."""
+    who = f"取引 {record.transaction_key}" if isinstance(record, ClearingEntry) else f"案件特定キー {record.case_key}" if record else "-"
+    place = f"{profile}/{who.rsplit(maxsplit=1)[-1]}"
+    return [
+        problem("FL-EXP-001", field=told.field, ja=told.ja, column=told.column, place=place, profile=profile, who=who, item=told.ja or told.code, why=told.as_json()["message"])
+        .as_json()
+        for told in error.problems
+    ]  # fmt: skip
 
 
 def deliver(rooms: Rooms, ticket: Ticket) -> Ticket:
@@ -87,12 +123,11 @@ def deliver(rooms: Rooms, ticket: Ticket) -> Ticket:
         path = Path(ticket["out"]) / name
         core_files.put(path, _pieces(rooms, raw_id))
         with rooms.store.write() as connection:
+            bills.hold_states(connection)
             clearings.mark_delivered(connection, file_id, rooms.now())
             if kind == "clearing":
                 clearings.clear_slips(connection, file_id, paying=PAYING, before=states_before("clear"), at=rooms.now())
-            audit.append(
-                rooms.store, connection, audit.Entry("fundlink", f"export.{kind}", f"export:{file_id}", {"name": name}, rooms.now())
-            )
+            audit.append(connection, audit.Entry("fundlink", f"export.{kind}", f"export:{file_id}", {"name": name}, rooms.now()))
         paths.append(str(path))
     return {"files": ticket["files"] + len(paths), "paths": paths}
 
@@ -133,15 +168,16 @@ def _keep(rooms: Rooms, connection: Any, body: Iterator[bytes], values: dict[str
     return clearings.add_export_file(connection, {**values, "raw_id": kept.raw_id, "at": rooms.now()})
 
 
-class _Totals:
-    """Counts what streams past."""
+class _Seen:
+    """Counts what streams past and knows the last one: the one that could not be written, when one could not."""
 
     def __init__(self) -> None:
         self.records = 0
+        self.last: ClearingEntry | SlipRecord | None = None
 
-    def watch(self, records: Iterator[ClearingEntry]) -> Iterator[ClearingEntry]:
+    def watch(self, records: Iterator[_Record]) -> Iterator[_Record]:
         for record in records:
-            self.records += 1
+            self.records, self.last = self.records + 1, record
             yield record
 
 

@@ -23,6 +23,7 @@ from fundlink.store import audit, bills, files, vault
 from fundlink.store.vault import Kept
 
 SHOWN_PROBLEMS = 1000
+_ALL_PROBLEMS = 1_000_000
 _NUMBERS = ("read", "accepted", "created", "updated", "unchanged", "cancelled", "conflicts", "rejected", "accepted_yen", "rejected_yen")
 RESULT_WORDS = {"0": "変更なし", "1": "追加", "2": "更新", "3": "取消", "7": "警告", "9": "エラー"}
 
@@ -35,13 +36,15 @@ def keep(rooms: Rooms, ticket: Ticket) -> Ticket:
         kept = Kept(ticket["raw_id"], ticket["sha256"], ticket["bytes"])
         return _open_intake(rooms, ticket, kept)
     path = Path(ticket["path"])
+    ticket = {**ticket, "name": core_files.shown(path.name)}
     sha256, size = _fingerprint(path)
-    known = _accepted_before(rooms, sha256, ticket["profile"])
+    with rooms.store.read() as connection:
+        known = _known(rooms, connection, ticket, sha256)
     if known is not None:
-        return {**_described(ticket, sha256, size), "duplicate_of": known, "end": True}
-    with rooms.store.write() as connection:
-        kept = vault.keep(connection, core_files.pieces(path), direction="in", kind="billing", name=path.name, at=rooms.now())
-    return _open_intake(rooms, {**ticket, "name": path.name}, kept)
+        return {**_described(ticket, sha256, size), **known}
+    with rooms.store.together() as connection:  # the bytes and their intake, or neither: no bytes that belong to nothing
+        kept = vault.keep(connection, core_files.pieces(path), direction="in", kind="billing", name=ticket["name"], at=rooms.now())
+        return _open_intake(rooms, ticket, kept)
 
 
 def _fingerprint(path: Path) -> tuple[str, int]:
@@ -53,26 +56,33 @@ def _fingerprint(path: Path) -> tuple[str, int]:
 
 
 def _described(ticket: Ticket, sha256: str, size: int) -> Ticket:
-    name = ticket.get("name") or Path(ticket["path"]).name
+    name = ticket.get("name") or core_files.shown(Path(ticket["path"]).name)
     return {"file": {"name": name, "sha256": sha256, "bytes": size}}
 
 
-def _accepted_before(rooms: Rooms, sha256: str, profile: str) -> int | None:
-    with rooms.store.read() as connection:
-        same = files.files_with_content(connection, sha256, profile)
-    return next((file.file_id for file in same if file.event == "accepted"), None)
+def _known(rooms: Rooms, connection: Any, ticket: Ticket, sha256: str) -> Ticket | None:
+    """What the same bytes came to before: an accepted file ends the verb, a killed run of this very intake is gone on with.
+
+    A run that was asked for another municipality, or read with another edition of the profile, is not this intake. A single
+    bill over HTTP is no file: the same words may be said again after others.
+    """
+    if ticket.get("channel") == "api-bill":
+        return None
+    same = [file for file in files.files_with_content(connection, sha256, ticket["profile"]) if file.channel != "api-bill"]
+    taken = next((file.file_id for file in same if file.event == "accepted"), None)
+    if taken is not None:
+        return {"duplicate_of": taken, "end": True}
+    wanted = (ticket.get("municipality") or "", rooms.profile(ticket["profile"]).digest)
+    begun = [file.file_id for file in same if file.event == "received" and (file.municipality_wanted, file.profile_digest) == wanted]
+    return {"duplicate_of": None, "file_id": begun[0]} if begun else None
 
 
 def _open_intake(rooms: Rooms, ticket: Ticket, kept: Kept) -> Ticket:
     described = _described(ticket, kept.sha256, kept.size)
     with rooms.store.write() as connection:
-        same = files.files_with_content(connection, kept.sha256, ticket["profile"])
-        taken = next((file.file_id for file in same if file.event == "accepted"), None)
-        if taken is not None and ticket.get("channel") != "api-bill":
-            return {**described, "duplicate_of": taken, "end": True}
-        begun = next((file.file_id for file in same if file.event == "received"), None)
-        if begun is not None and ticket.get("channel") != "api-bill":
-            return {**described, "file_id": begun, "duplicate_of": None}
+        known = _known(rooms, connection, ticket, kept.sha256)
+        if known is not None:
+            return {**described, **known}
         values = {
             "raw_id": kept.raw_id, "sha256": kept.sha256, "profile": ticket["profile"],
             "profile_digest": rooms.profile(ticket["profile"]).digest, "name": described["file"]["name"],
@@ -115,8 +125,7 @@ class _Loading:
             self.rooms.progress("intake", self.read, None)
             self._stage(self._of_one_municipality(chunk))
         with self.rooms.store.write() as connection:
-            if not self.resume_after or reader.problems:
-                bills.stage_problems(connection, self.file_id, reader.problems)
+            bills.stage_file_problems(connection, self.file_id, reader.problems)
 
     def _of_one_municipality(self, chunk: Chunk) -> Chunk:
         """One file, one municipality: the one asked for, or that of its first row."""
@@ -144,7 +153,7 @@ class _Loading:
         rooms, file_id = self.rooms, self.file_id
         with rooms.store.write() as connection:
             if new.rows:
-                first = bills.next_serials(rooms.store, connection, self.municipality_code[:5], len(new.rows), file_id)
+                first = bills.next_serials(connection, self.municipality_code, len(new.rows), file_id)
                 bills.stage_versions(connection, list(_version_rows(file_id, new.rows, first, rooms.confirmation_numbers(len(new.rows)))))
             bills.stage_problems(connection, file_id, new.problems)
             bills.stage_rejected(connection, file_id, new.rejected)
@@ -178,17 +187,18 @@ def _quarantine(rooms: Rooms, file_id: int, problems: list[Problem], loading: _L
     """Nothing of the file counts; its bytes and the reason stay."""
     with rooms.store.write() as connection:
         bills.stage_problems(connection, file_id, problems)
-        summary = {"read": loading.read, "quarantined": True}
+        summary = {"quarantined": True}  # nothing of it was read, as far as numbers go
         files.add_event(connection, file_id, "quarantined", at=rooms.now(), municipality_code=loading.municipality_code, summary=summary)
         detail = {"file_id": file_id, "codes": sorted({p.code for p in problems})}
-        audit.append(rooms.store, connection, audit.Entry("fundlink", "intake.quarantine", f"file:{file_id}", detail, rooms.now()))
-    return {"read": loading.read, "quarantined": True, "end": True}
+        audit.append(connection, audit.Entry("fundlink", "intake.quarantine", f"file:{file_id}", detail, rooms.now()))
+    return {"quarantined": True, "end": True}
 
 
 def accept(rooms: Rooms, ticket: Ticket) -> Ticket:
     """The one moment at which a file takes effect: bills, revisions, eL numbers, and the fact itself, in one transaction."""
     file_id, code = int(ticket["file_id"]), str(ticket["municipality_code"])
     with rooms.store.write() as connection:
+        bills.hold(connection, code)
         state = files.find_file(connection, file_id)
         assert state is not None
         if state.event == "accepted":
@@ -201,14 +211,12 @@ def accept(rooms: Rooms, ticket: Ticket) -> Ticket:
             _take_effect(rooms, connection, file_id, ticket)
     if refused:
         loading = _Loading(rooms, file_id, code, 0)
-        loading.read = int(ticket["read"])
         return _quarantine(rooms, file_id, [problem("FL-MUN-003", actual=code)], loading)
     return {}
 
 
 def _take_effect(rooms: Rooms, connection: Any, file_id: int, ticket: Ticket) -> None:
     code, at = str(ticket["municipality_code"]), rooms.now()
-    rooms.store.serialise(connection, f"bills:{code}")
     if code:
         files.add_municipality(connection, code, "", at)
     effects = bills.accept(connection, file_id, at)
@@ -219,7 +227,7 @@ def _take_effect(rooms: Rooms, connection: Any, file_id: int, ticket: Ticket) ->
         "accepted_yen": accepted_yen, "rejected_yen": rejected_yen, "quarantined": False,
     }  # fmt: skip
     files.add_event(connection, file_id, "accepted", at=at, municipality_code=code, summary=summary)
-    audit.append(rooms.store, connection, audit.Entry("fundlink", "intake.accept", f"file:{file_id}", summary, at))
+    audit.append(connection, audit.Entry("fundlink", "intake.accept", f"file:{file_id}", summary, at))
 
 
 def report(rooms: Rooms, ticket: Ticket) -> Ticket:
@@ -246,13 +254,20 @@ def _write_result(rooms: Rooms, file_id: int) -> str:
 
 
 def result_lines(rooms: Rooms, file_id: int) -> Iterator[bytes]:
-    """The row-result file, streamed: UTF-8 with BOM, CRLF, one line a row or problem; file-level problems first."""
+    """The row-result file, streamed: UTF-8 with BOM, CRLF, one line a row or problem; file-level problems first.
+
+    A quarantined file has no row results: its lines are all that is wrong with it.
+    """
     yield "\ufeff".encode()
     yield _csv_line("行", "結果", "結果名", "請求キー", "連携キー", "コード", "項目", "桁・列", "内容", "対処")
     with rooms.store.read() as connection:
-        for told in files.problems_of_file(connection, file_id, SHOWN_PROBLEMS):
-            if told.line is None:
-                yield _result_line("", "9" if told.severity == "error" else "7", "", "", told)
+        state = files.find_file(connection, file_id)
+        quarantined = state is not None and state.event == "quarantined"
+        for told in files.problems_of_file(connection, file_id, _ALL_PROBLEMS if quarantined else SHOWN_PROBLEMS):
+            if told.line is None or quarantined:
+                yield _result_line(str(told.line or ""), "9" if told.severity == "error" else "7", "", "", told)
+        if quarantined:
+            return
         for row in files.row_results(connection, file_id):
             yield _result_line(str(row.line), row.result, row.bill_key, row.core_key, row.problem)
 

@@ -7,23 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from fundlink.domain.states import TRANSITIONS
+from fundlink.domain.states import states_before
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.reconcile.outcomes import PAYING, Evidence, every_rule
 from fundlink.reconcile.totals import DayFacts, judge_day
-from fundlink.store import audit, days, outcomes
+from fundlink.store import audit, bills, days, outcomes
 from fundlink.store.days import DayRow, DaySums
-
-
-def states_before(event: str) -> list[str]:
-    """The states from which an event may happen."""
-    return [step.before for step in TRANSITIONS if step.event == event]
 
 
 def classify(rooms: Rooms, ticket: Ticket) -> Ticket:
     """Give each touched transaction its outcome and move its slip."""
     with rooms.store.write() as connection:
-        rooms.store.serialise(connection, "reconcile")
+        bills.hold_states(connection)
         outcomes.load_rules(connection, every_rule())
         touched = outcomes.touch(connection)
         if not touched:
@@ -35,7 +30,7 @@ def classify(rooms: Rooms, ticket: Ticket) -> Ticket:
         outcomes.advance_slips(connection, paying=PAYING, pay_from=states_before("pay"), withdraw_from=states_before("withdraw"), at=at)
         if recorded:
             detail = {"touched": touched, "recorded": recorded}
-            audit.append(rooms.store, connection, audit.Entry("fundlink", "reconcile.classify", "outcomes", detail, at))
+            audit.append(connection, audit.Entry("fundlink", "reconcile.classify", "outcomes", detail, at))
     rooms.progress("reconcile", touched, touched)
     return {"touched": touched}
 
@@ -43,7 +38,7 @@ def classify(rooms: Rooms, ticket: Ticket) -> Ticket:
 def tie(rooms: Rooms, ticket: Ticket) -> Ticket:
     """Judge every day that has a witness and note the states that changed."""
     with rooms.store.write() as connection:
-        rooms.store.serialise(connection, "reconcile")
+        bills.hold_states(connection)
         closed = {
             (row.day, row.municipality_code, row.fund_code): row
             for row in days.newest(connection)
@@ -51,10 +46,11 @@ def tie(rooms: Rooms, ticket: Ticket) -> Ticket:
         }
         rows = [_after_close(closed, _judged(sums, rooms.today())) for sums in days.sums(connection, ticket.get("day"))]
         at = rooms.now()
+        before = days.newest_id(connection)
         changed = days.record(connection, rows, at)
         if changed:
-            days.settle_slips(connection, PAYING, at)
-            audit.append(rooms.store, connection, audit.Entry("fundlink", "reconcile.tie", "days", {"changed": changed}, at))
+            days.settle_slips(connection, PAYING, after=before, at=at)
+            audit.append(connection, audit.Entry("fundlink", "reconcile.tie", "days", {"changed": changed}, at))
     return {}
 
 

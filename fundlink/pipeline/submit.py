@@ -16,11 +16,14 @@ from fundlink.connectors.gateway import REASONS
 from fundlink.domain.errors import OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.records import AcknowledgementRecord, PaymentRecord
+from fundlink.domain.states import states_before
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
-from fundlink.store import audit, messages, vault
+from fundlink.store import audit, bills, messages, vault
 from fundlink.store.messages import OpenMessage, PendingSlip
 
 GATEWAY_PROFILE = "gateway"
+# what the gateway may say to what was asked
+_ANSWERS = {"register": ("registered", "refused"), "update": ("updated", "refused"), "cancel": ("cancelled", "refused")}
 _COUNTS = ("messages", "slips", "registered", "refused", "unknown")
 
 
@@ -50,18 +53,24 @@ def compose(rooms: Rooms, ticket: Ticket) -> Ticket:
 def _compose_one(rooms: Rooms, code: str, after: int) -> tuple[Any, int]:
     """One message of a municipality; the slip id to go on after (None at the end) and the number of slips."""
     with rooms.store.write() as connection:
-        rooms.store.serialise(connection, f"submit:{code}")
+        bills.hold(connection, code)
         if not messages.list_pending(connection, code, after, rooms.message_records):
             return None, 0
         pending = messages.pending_slips(connection)
         told = [(slip, operation) for slip in pending if (operation := _operation(slip)) is not None]
-        dead = [
-            (slip.slip_id, slip.wanted) for slip in pending if slip.wanted != "live" and not slip.at_gateway and slip.state != "unknown"
-        ]
-        messages.drop_dead_slips(connection, dead, rooms.now())
         if told:
             _store_message(rooms, connection, code, told)
+        dead = [(slip.slip_id, slip.wanted) for slip in pending if slip.wanted != "live" and not slip.at_gateway]
+        if dead:
+            _drop(rooms, connection, code, dead)
         return pending[-1].slip_id, len(told)
+
+
+def _drop(rooms: Rooms, connection: Any, code: str, dead: list[tuple[int, str]]) -> None:
+    """Cancelled or superseded before the gateway heard of them: there is nobody to be told."""
+    bills.hold_states(connection)
+    dropped = messages.drop_dead_slips(connection, dead, before=states_before("cancel"), at=rooms.now())
+    audit.append(connection, audit.Entry("fundlink", "submit.drop", f"municipality:{code}", {"slips": dropped}, rooms.now()))
 
 
 def _operation(slip: PendingSlip) -> str | None:
@@ -73,7 +82,7 @@ def _operation(slip: PendingSlip) -> str | None:
 
 def _store_message(rooms: Rooms, connection: Any, code: str, told: list[tuple[PendingSlip, str]]) -> None:
     prefix = f"P{code}-{rooms.today().replace('-', '')}-"
-    message_id = f"{prefix}{messages.next_message_number(rooms.store, connection, prefix):06d}"
+    message_id = f"{prefix}{messages.next_message_number(connection, code, prefix):06d}"
     total = sum(slip.total_yen for slip, _ in told)
     header = {
         "message_id": message_id, "municipality_code": code, "institution_code": code[:5],
@@ -91,7 +100,7 @@ def _store_message(rooms: Rooms, connection: Any, code: str, told: list[tuple[Pe
     items = [(at, slip.slip_id, slip.version_id, operation, slip.last_change_id) for at, (slip, operation) in enumerate(told, 1)]
     messages.add_message(connection, values, items)
     detail = {"records": len(told), "yen": total, "sha256": kept.sha256}
-    audit.append(rooms.store, connection, audit.Entry("fundlink", "submit.compose", f"message:{message_id}", detail, rooms.now()))
+    audit.append(connection, audit.Entry("fundlink", "submit.compose", f"message:{message_id}", detail, rooms.now()))
 
 
 def _payments(told: list[tuple[PendingSlip, str]]) -> Iterator[PaymentRecord]:
@@ -156,10 +165,20 @@ def _unreached(message: OpenMessage) -> Ticket:
     return {"messages": 1, "slips": message.records, "unknown": message.records, "problems": [problem("FL-GTW-003").as_json()]}
 
 
+def _hold(connection: Any, message: OpenMessage) -> None:
+    """The slips of a message take a step: nobody else changes them or their bills meanwhile."""
+    bills.hold(connection, message.municipality_code)
+    bills.hold_states(connection)
+
+
 def _lost(rooms: Rooms, message: OpenMessage, why: str, raw_id: int | None = None) -> Ticket:
     with rooms.store.write() as connection:
+        _hold(connection, message)
         messages.add_event(connection, message.message_id, "unknown", at=rooms.now(), raw_id=raw_id, detail=why[:200])
-        messages.lose_slips(connection, message.message_id, rooms.now())
+        lost = messages.lose_slips(connection, message.message_id, rooms.now())
+        if lost:
+            entry = audit.Entry("fundlink", "submit.lose", f"message:{message.message_id}", {"slips": lost}, rooms.now())
+            audit.append(connection, entry)
     told = problem("FL-GTW-002", place=message.message_id).as_json()
     return {"messages": 1, "slips": message.records, "unknown": message.records, "problems": [told]}
 
@@ -180,13 +199,12 @@ def _take_answer(rooms: Rooms, message: OpenMessage, answer: bytes) -> Ticket:
     if header["status"] == "rejected":
         return _rejected(rooms, message, header, kept.raw_id)
     with rooms.store.write() as connection:
+        _hold(connection, message)
         triples = [(item.case_key, item.result, item.reason_code) for item in answers]
-        taken, refused = messages.apply_acknowledgement(connection, message.message_id, triples, rooms.now())
+        taken, refused = messages.apply_acknowledgement(connection, message.message_id, triples, before=states_before, at=rooms.now())
         messages.add_event(connection, message.message_id, "answered", at=rooms.now(), raw_id=kept.raw_id)
         detail = {"registered": taken, "refused": refused, "sha256": kept.sha256}
-        audit.append(
-            rooms.store, connection, audit.Entry("gateway", "submit.acknowledge", f"message:{message.message_id}", detail, rooms.now())
-        )
+        audit.append(connection, audit.Entry("gateway", "submit.acknowledge", f"message:{message.message_id}", detail, rooms.now()))
     return {"messages": 1, "slips": message.records, "registered": taken, "refused": refused, "problems": []}
 
 
@@ -202,11 +220,23 @@ def _read_answer(rooms: Rooms, message: OpenMessage, answer: bytes) -> tuple[dic
     header = reader.header
     if header["in_reply_to"] != message.message_id or header["institution_code"] != institution:
         problems.append(problem("FL-SEM-002", detail="InReplyTo"))
-    if header["status"] == "processed" and len({item.case_key for item in found}) != message.records:
-        problems.append(problem("FL-SEM-001", expected=message.records, actual=len(found)))
+    if header["status"] == "processed":
+        problems += _strange_answers(rooms, message, found)
     if problems:
         raise ProblemError(problems)
     return header, found
+
+
+def _strange_answers(rooms: Rooms, message: OpenMessage, found: list[AcknowledgementRecord]) -> Iterator[Problem]:
+    """Each slip of the message has one answer, about itself and about what was asked; anything else is no answer."""
+    with rooms.store.read() as connection:
+        asked = messages.operations(connection, message.message_id)
+    if len(found) != len(asked):
+        yield problem("FL-SEM-001", expected=len(asked), actual=len(found))
+    if {item.case_key for item in found} != set(asked):
+        yield problem("FL-SEM-002", detail="CaseKey")
+    elif any(item.result not in _ANSWERS[asked[item.case_key]] for item in found):
+        yield problem("FL-SEM-002", detail="Result")
 
 
 def _resend(rooms: Rooms, message: OpenMessage, raw_id: int) -> Ticket:
@@ -220,8 +250,11 @@ def _rejected(rooms: Rooms, message: OpenMessage, header: dict[str, Any], raw_id
     """A negative answer for the whole message: only now may its slips go under a new id, and they do in the next run."""
     reason = str(header.get("reason_code") or "")
     with rooms.store.write() as connection:
+        _hold(connection, message)
         messages.add_event(connection, message.message_id, "rejected", at=rooms.now(), raw_id=raw_id, detail=reason)
-        messages.ask_again(connection, message.message_id)
+        slips = messages.ask_again(connection, message.message_id, rooms.now())
+        detail = {"slips": slips, "reason": reason}
+        audit.append(connection, audit.Entry("gateway", "submit.reject", f"message:{message.message_id}", detail, rooms.now()))
     told = problem("FL-GTW-001", place=message.message_id, reason=f"{reason} {REASONS.get(reason, '')}".strip()).as_json()
     return {"messages": 1, "slips": message.records, "refused": message.records, "problems": [told]}
 

@@ -36,13 +36,15 @@ def judge_day(facts: DayFacts, today: str) -> DayVerdict:
     DayVerdict(state='difference', difference_yen=100, kinds=('amount_difference',))
     >>> judge_day(DayFacts(1000, None, 0, 0, None, None), "2026-11-24").state
     'open'
+    >>> judge_day(DayFacts(0, None, 0, 0, None, None), "2026-11-24").state
+    'tied'
     """
     kinds = [*_against_settlement(facts), *_against_bank(facts, today)]
     missed = facts.net_yen if "settlement_without_credit" in kinds else 0
     at_bank = missed if facts.credited_yen is None else facts.net_yen - facts.credited_yen
     gap = facts.receipts_yen - (facts.settled_yen or 0) + at_bank
-    if facts.settled_yen is None and not kinds:
-        return DayVerdict("open", facts.receipts_yen, ())
+    if facts.settled_yen is None and not kinds:  # nothing was paid, or all of it was taken back: there is nothing to wait for
+        return DayVerdict("open" if facts.receipts_yen else "tied", facts.receipts_yen, ())
     if kinds:
         return DayVerdict("difference", gap, tuple(kinds))
     return DayVerdict("tied" if facts.credited_yen is not None or facts.net_yen == 0 else "open", gap, ())

@@ -1,6 +1,8 @@
 """Who did what: one entry a file or message, one a single act, chained by hash in the transaction of the act itself.
 
-Called by pipeline and desk. Personal data never enter an entry: subjects are keys, details are counts, yen and digests.
+Called by pipeline and desk; the door of the database chains what was told just before it commits, so that the one lock all
+writers share is the last one any of them takes and is held for a moment. Personal data never enter an entry: subjects are
+keys, details are counts, yen and digests.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy.engine import Connection
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
 
 from fundlink.store import bulk
-from fundlink.store.engine import Store
 
+_TOLD, _MARKS = "fundlink_acts", "fundlink_marks"
 _START = "0" * 64
 _COLUMNS = ("seq", "at", "actor", "act", "subject", "detail", "previous", "hash")
 
@@ -29,14 +32,47 @@ class Entry(NamedTuple):
     at: str
 
 
-def append(store: Store, connection: Connection, entry: Entry) -> None:
-    """Add one entry at the end of the chain."""
-    store.serialise(connection, "audit")
+def begin(connection: Connection) -> None:
+    """A write transaction starts: nothing is told yet."""
+    connection.info[_TOLD], connection.info[_MARKS] = [], []
+
+
+def append(connection: Connection, entry: Entry) -> None:
+    """Tell an act of this transaction; it stands in the trail exactly when the transaction is committed."""
+    connection.info[_TOLD].append(entry)
+
+
+def follow_savepoints(engine: Engine) -> None:
+    """What a savepoint takes back was not done: its entries go with it."""
+
+    @event.listens_for(engine, "savepoint")
+    def _mark(connection: Connection, _name: str | None) -> None:
+        connection.info[_MARKS].append(len(connection.info[_TOLD]))
+
+    @event.listens_for(engine, "release_savepoint")
+    def _keep(connection: Connection, _name: str, _context: None) -> None:
+        connection.info[_MARKS].pop()
+
+    @event.listens_for(engine, "rollback_savepoint")
+    def _forget(connection: Connection, _name: str, _context: None) -> None:
+        del connection.info[_TOLD][connection.info[_MARKS].pop() :]
+
+
+def chain(connection: Connection) -> None:
+    """Add what was told at the end of the chain, all of it at once; the transaction is about to be committed."""
+    told: list[Entry] = connection.info[_TOLD]
+    if not told:
+        return
+    bulk.hold(connection, "audit")
     last = bulk.rows(connection, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
-    seq, previous = (int(last[0][0]) + 1, str(last[0][1])) if last else (1, _START)
-    detail = json.dumps(entry.detail, ensure_ascii=False, sort_keys=True)
-    values = (seq, entry.at, entry.actor, entry.act, entry.subject, detail, previous)
-    bulk.insert_rows(connection, "audit", _COLUMNS, [(*values, _link(values))])
+    seq, previous = (int(last[0][0]), str(last[0][1])) if last else (0, _START)
+    rows = []
+    for seq_of_entry, entry in enumerate(told, seq + 1):
+        detail = json.dumps(entry.detail, ensure_ascii=False, sort_keys=True)
+        values = (seq_of_entry, entry.at, entry.actor, entry.act, entry.subject, detail, previous)
+        previous = _link(values)
+        rows.append((*values, previous))
+    bulk.insert_rows(connection, "audit", _COLUMNS, rows)
 
 
 def _link(values: tuple[Any, ...]) -> str:

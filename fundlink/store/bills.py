@@ -15,7 +15,6 @@ from sqlalchemy.engine import Connection
 
 from fundlink.domain.problems import Problem
 from fundlink.store import bulk
-from fundlink.store.engine import Store
 
 LINE_BITS = 24
 MAX_LINE = (1 << LINE_BITS) - 1
@@ -41,6 +40,9 @@ BILL_IS_PAID = """
               AND NOT EXISTS (SELECT 1 FROM receipt c WHERE c.transaction_key = p.transaction_key AND c.stage = 'cancelled'))"""
 
 
+DEAD = "('cancelled', 'superseded')"
+
+
 class Effects(NamedTuple):
     """What a file did: counts of rows, one figure an effect."""
 
@@ -51,9 +53,24 @@ class Effects(NamedTuple):
     conflicts: int
 
 
-def next_serials(store: Store, connection: Connection, institution_code: str, size: int, file_id: int) -> int:
-    """Reserve ``size`` serial numbers of an institution; the first of them."""
-    store.serialise(connection, f"serial:{institution_code}")
+def hold(connection: Connection, municipality_code: str) -> None:
+    """Until the transaction ends nobody else changes bills, slips or serial numbers of this municipality, or adds receipts for them.
+
+    What is decided from whether a bill is paid or a slip is told stays true until it is written. Locks are taken in one
+    order: this one, then ``hold_states``, then that of the audit trail; so nobody waits in a circle.
+    """
+    bulk.hold(connection, f"bills:{municipality_code}")
+
+
+def hold_states(connection: Connection) -> None:
+    """Until the transaction ends nobody else takes a slip a step further: a step is right only after the state it was judged by."""
+    bulk.hold(connection, "slip_state")
+
+
+def next_serials(connection: Connection, municipality_code: str, size: int, file_id: int) -> int:
+    """Reserve ``size`` serial numbers of a municipality's institution; the first of them."""
+    hold(connection, municipality_code)
+    institution_code = municipality_code[:5]
     first = bulk.scalar(
         connection,
         "SELECT first + size FROM serial_block WHERE institution_code = :code ORDER BY first DESC LIMIT 1",
@@ -86,6 +103,12 @@ def stage_problems(connection: Connection, file_id: int, problems: Sequence[Prob
         connection, "row_problem", columns,
         [(file_id, p.line, p.code, p.severity, p.column, p.field, p.ja, json.dumps(p.args, ensure_ascii=False), p.place) for p in problems],
     )  # fmt: skip
+
+
+def stage_file_problems(connection: Connection, file_id: int, problems: Sequence[Problem]) -> None:
+    """Store what was wrong with a file as a whole, once: a killed run may have come this far before."""
+    if bulk.scalar(connection, "SELECT 1 FROM row_problem WHERE file_id = :id AND line IS NULL LIMIT 1", id=file_id) is None:
+        stage_problems(connection, file_id, problems)
 
 
 def stage_rejected(connection: Connection, file_id: int, rejected: Sequence[tuple[int, int]]) -> None:
@@ -248,9 +271,9 @@ def _record_changes(connection: Connection, file_id: int, at: str) -> None:
     _number_revived_bills(connection, at)
     bulk.run(
         connection,
-        """INSERT INTO change (slip_id, municipality_code)
-           SELECT s.id, s.municipality_code FROM slip s JOIN later_row l ON l.bill_id = s.bill_id
-           WHERE l.effect IN ('updated', 'cancelled') ORDER BY s.id""",
+        f"""INSERT INTO change (slip_id, municipality_code)
+            SELECT s.id, s.municipality_code FROM slip s JOIN later_row l ON l.bill_id = s.bill_id
+            WHERE l.effect IN ('updated', 'cancelled') AND {SLIP_STATE} NOT IN {DEAD} ORDER BY s.id""",
     )
 
 
@@ -263,16 +286,15 @@ def _number_revived_bills(connection: Connection, at: str) -> None:
                    v.municipality_code, SUBSTR(v.municipality_code, 1, 5), v.case_key, v.confirmation_number, :at
             FROM later_row l JOIN bill_version v ON v.id = l.version_id
             WHERE l.effect = 'updated' AND v.total_yen > 0 AND NOT EXISTS (
-              SELECT 1 FROM slip s WHERE s.bill_id = l.bill_id AND {SLIP_STATE} NOT IN ('cancelled', 'superseded')
+              SELECT 1 FROM slip s WHERE s.bill_id = l.bill_id AND {SLIP_STATE} NOT IN {DEAD}
                 AND NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = s.id AND i.operation = 'cancel'))
             ORDER BY l.version_id""",
         at=at,
     )
 
 
-def reissue(store: Store, connection: Connection, bill_id: int, numbers: tuple[str, str], at: str) -> int:
+def reissue(connection: Connection, bill_id: int, numbers: tuple[str, str], at: str) -> int:
     """Give a bill another eL number (case key, confirmation number); the slip before it has to be told to the gateway. Its issue count."""
-    store.serialise(connection, f"bill:{bill_id}")
     bulk.run(
         connection,
         """INSERT INTO change (slip_id, municipality_code) SELECT s.id, s.municipality_code FROM slip s

@@ -36,6 +36,12 @@ def fresh_temporary(connection: Connection, name: str, definition: str) -> None:
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} ({definition})")
 
 
+def hold(connection: Connection, name: str) -> None:
+    """Until the transaction ends, no other one that holds the same name goes on (PostgreSQL; SQLite has one writer anyway)."""
+    if connection.dialect.name == "postgresql":
+        run(connection, "SELECT pg_advisory_xact_lock(hashtextextended(:name, 1))", name=name)
+
+
 def analyze(connection: Connection, *names: str) -> None:
     """Tell the planner of PostgreSQL how large tables are that were just filled; without it it guesses, and guesses badly."""
     if connection.dialect.name == "postgresql":
@@ -60,7 +66,8 @@ def rows(connection: Connection, statement: str, **values: Any) -> Sequence[Any]
 
 def stream(connection: Connection, statement: str, **values: Any) -> Iterator[Any]:
     """The rows of a query of any size, some thousand at a time."""
-    yield from connection.execute(sa.text(statement).execution_options(yield_per=STREAMED_ROWS), values)
+    with connection.execute(sa.text(statement).execution_options(yield_per=STREAMED_ROWS), values) as result:  # closed also when left early
+        yield from result
 
 
 def scalar(connection: Connection, statement: str, **values: Any) -> Any:

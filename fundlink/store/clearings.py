@@ -6,13 +6,13 @@ is withdrawn by a new entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
-from fundlink.store.bills import CURRENT_VERSION, SLIP_STATE
+from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
 from fundlink.store.outcomes import words
 
 FALLBACK_PROFILE = "standard"
@@ -110,17 +110,19 @@ def _list_changed(connection: Connection, last: int) -> None:
     bulk.fresh_temporary(
         connection, "changed",
         """transaction_key TEXT PRIMARY KEY, outcome_id BIGINT, outcome TEXT, stage TEXT, municipality_code TEXT, bill_id BIGINT,
-           before_outcome_id BIGINT, before_outcome TEXT, before_stage TEXT, before_profile TEXT""",
+           before_outcome_id BIGINT, before_outcome TEXT, before_stage TEXT, before_municipality TEXT, before_profile TEXT, moved INTEGER""",
     )  # fmt: skip
     bulk.run(
         connection,
         """INSERT INTO changed
            SELECT o.transaction_key, o.id, o.outcome, CASE WHEN r.stage = 'preliminary' THEN '0' ELSE '1' END, r.municipality_code, o.bill_id,
-                  e.outcome_id, p.outcome, e.stage, e.profile
+                  e.outcome_id, p.outcome, e.stage, e.municipality_code, e.profile,
+                  CASE WHEN COALESCE(p.slip_id, 0) = COALESCE(o.slip_id, 0) AND u.amount_yen = r.amount_yen
+                         AND e.municipality_code = r.municipality_code THEN 0 ELSE 1 END
            FROM outcome o JOIN receipt r ON r.id = o.receipt_id
            LEFT JOIN clearing_entry e ON e.stage <> '9' AND e.entry_number = (
              SELECT MAX(x.entry_number) FROM clearing_entry x WHERE x.transaction_key = o.transaction_key)
-           LEFT JOIN outcome p ON p.id = e.outcome_id
+           LEFT JOIN outcome p ON p.id = e.outcome_id LEFT JOIN receipt u ON u.id = p.receipt_id
            WHERE o.id > :last AND o.id = (SELECT MAX(y.id) FROM outcome y WHERE y.transaction_key = o.transaction_key)""",
         last=last,
     )
@@ -128,11 +130,12 @@ def _list_changed(connection: Connection, last: int) -> None:
 
 
 def _withdraw(connection: Connection) -> None:
+    """What stands and is wrong now: another outcome, or the confirmation named another slip or amount than was told before it."""
     bulk.run(
         connection,
         """INSERT INTO new_entry (place, transaction_key, outcome_id, stage, municipality_code, profile)
-           SELECT outcome_id, transaction_key, before_outcome_id, '9', municipality_code, before_profile FROM changed
-           WHERE before_outcome_id IS NOT NULL AND before_outcome <> outcome""",
+           SELECT outcome_id, transaction_key, before_outcome_id, '9', before_municipality, before_profile FROM changed
+           WHERE before_outcome_id IS NOT NULL AND (before_outcome <> outcome OR moved = 1)""",
     )
 
 
@@ -145,11 +148,11 @@ def _hand_over(connection: Connection, attached: Sequence[str]) -> None:
                    CASE WHEN c.outcome IN ({words(attached)}) THEN f.profile ELSE '{FALLBACK_PROFILE}' END
             FROM changed c LEFT JOIN bill b ON b.id = c.bill_id LEFT JOIN file f ON f.id = b.file_id
             WHERE c.outcome <> 'withdrawn'
-              AND (c.before_outcome_id IS NULL OR c.before_outcome <> c.outcome OR c.before_stage <> c.stage)""",
+              AND (c.before_outcome_id IS NULL OR c.before_outcome <> c.outcome OR c.moved = 1 OR c.before_stage <> c.stage)""",
     )
 
 
-def entries(connection: Connection, *, attached: Sequence[str], after: int = 0, limit: int | None = None, where: str = "TRUE", **values: Any) -> Iterator[Entry]:  # fmt: skip
+def entries(connection: Connection, *, attached: Sequence[str], after: int = 0, limit: int | None = None, where: str = "TRUE", **values: Any) -> Generator[Entry]:  # fmt: skip
     """Entries with their facts in ascending number, streamed. ``where`` may name ``e`` (clearing_entry)."""
     bill = f"CASE WHEN o.outcome IN ({words(attached)}) THEN w.{{}} END"
     names = (
@@ -201,7 +204,7 @@ def hand_over(connection: Connection, export_file_id: int, group: tuple[str, str
 
 
 def clear_slips(connection: Connection, export_file_id: int, *, paying: Sequence[str], before: Sequence[str], at: str) -> int:
-    """Slips whose confirmed, paying entry stands in that file are cleared: only now was it handed over."""
+    """Slips whose confirmed, paying entry stands in that file and is still believed are cleared: only now was it handed over."""
     return bulk.run(
         connection,
         f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
@@ -209,7 +212,9 @@ def clear_slips(connection: Connection, export_file_id: int, *, paying: Sequence
             FROM clearing_handover h JOIN clearing_entry e ON e.entry_number = h.entry_number
             JOIN outcome o ON o.id = e.outcome_id JOIN slip s ON s.id = o.slip_id
             WHERE h.export_file_id = :file AND e.stage = '1' AND o.outcome IN ({words(paying)}) AND {SLIP_STATE} IN ({words(before)})
-              AND e.entry_number = (SELECT MAX(x.entry_number) FROM clearing_entry x WHERE x.transaction_key = e.transaction_key)""",
+              AND e.entry_number = (SELECT MAX(x.entry_number) FROM clearing_entry x WHERE x.transaction_key = e.transaction_key)
+              AND EXISTS (SELECT 1 FROM outcome y WHERE y.outcome = o.outcome AND y.slip_id = o.slip_id
+                            AND y.id = (SELECT MAX(z.id) FROM outcome z WHERE z.transaction_key = o.transaction_key))""",
         file=export_file_id, at=at,
     )  # fmt: skip
 
@@ -221,8 +226,11 @@ def add_export_file(connection: Connection, values: dict[str, Any]) -> int:
     return int(bulk.scalar(connection, f"INSERT INTO export_file ({names}) VALUES ({marks}) RETURNING id", **values))
 
 
+# known to the gateway, not handed over, and still the slip by which this bill is to be paid
 _SLIP_WAITS = f"""
-    {SLIP_STATE} IN ('registered', 'paid', 'settled', 'cleared') AND COALESCE((SELECT 1 FROM slip_handover h WHERE h.slip_id = s.id), 0) = 0"""
+    COALESCE((SELECT 1 FROM slip_handover h WHERE h.slip_id = s.id), 0) = 0 AND {SLIP_STATE} IN ('registered', 'paid', 'settled', 'cleared')
+    AND w.total_yen > 0 AND {CURRENT_EFFECT} <> 'cancelled'
+    AND s.issue_count = (SELECT MAX(n.issue_count) FROM slip n WHERE n.bill_id = s.bill_id)"""
 
 
 def list_slip_groups(connection: Connection) -> list[tuple[str, str, int, int]]:
@@ -243,7 +251,7 @@ def list_slip_groups(connection: Connection) -> list[tuple[str, str, int, int]]:
     return [(str(a), str(b), int(n), int(y)) for a, b, n, y in found]
 
 
-def waiting_slips(connection: Connection, municipality_code: str, profile: str) -> Iterator[IssuedSlip]:
+def waiting_slips(connection: Connection, municipality_code: str, profile: str) -> Generator[IssuedSlip]:
     """The slips of one group of ``list_slip_groups`` in the order of their eL numbers' issue, streamed."""
     names = (
         "municipality_code", "fund_code", "levy_year", "relevant_year", "fiscal_year", "notice_number", "installment", "subject_code",

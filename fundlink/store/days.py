@@ -54,10 +54,14 @@ class DayRow(NamedTuple):
 
 
 def sums(connection: Connection, day: str | None = None) -> list[DaySums]:
-    """Sums of every day that has a witness (or of one day), by day, municipality and fund."""
+    """Sums of every day that has or had a witness (or of one day), by day, municipality and fund.
+
+    A notice lists every fund it pays for, so a fund that it leaves out is paid nothing. What a witness said of a day and has
+    taken back since leaves that day empty, not as it was.
+    """
     only = "AND {} = :day" if day else ""
     values: dict[str, Any] = {"day": day} if day else {}
-    found: dict[tuple[str, str, str], DaySums] = {}
+    found = {(row.day, row.municipality_code, row.fund_code): _empty(row) for row in newest(connection, day)}
     for key_day, code, fund, count, yen in bulk.rows(
         connection,
         f"""SELECT r.booked_on, r.municipality_code, r.fund_code, COUNT(*), SUM(r.amount_yen)
@@ -66,6 +70,7 @@ def sums(connection: Connection, day: str | None = None) -> list[DaySums]:
         **values,
     ):
         found[key_day, code, fund] = DaySums(key_day, code, fund, int(count), int(yen), None, 0, 0, None, None)
+    noticed: set[tuple[str, str]] = set()
     for key_day, code, fund, gross, fee, net, transfer, credit in bulk.rows(
         connection,
         f"""SELECT t.business_day, t.municipality_code, t.fund_code, SUM(t.gross_yen), SUM(t.fee_yen), SUM(t.net_yen), MAX(t.transfer_on),
@@ -74,6 +79,7 @@ def sums(connection: Connection, day: str | None = None) -> list[DaySums]:
             FROM settlement t WHERE {_NEWEST_EDITION} {only.format("t.business_day")} GROUP BY t.business_day, t.municipality_code, t.fund_code""",
         **values,
     ):
+        noticed.add((key_day, code))
         before = found.get((key_day, code, fund), DaySums(key_day, code, fund, 0, 0, None, 0, 0, None, None))
         found[key_day, code, fund] = before._replace(
             settled_yen=int(gross),
@@ -84,14 +90,28 @@ def sums(connection: Connection, day: str | None = None) -> list[DaySums]:
         )
     for key_day, code, credit in bulk.rows(
         connection,
-        f"""SELECT c.booked_on, c.municipality_code, SUM(c.amount_yen) FROM bank_credit c
-            WHERE c.direction = '1' AND c.cancelled <> '1' {only.format("c.booked_on")} AND NOT EXISTS (
+        f"""SELECT c.booked_on, c.municipality_code, SUM(CASE WHEN c.cancelled = '1' THEN -c.amount_yen ELSE c.amount_yen END)
+            FROM bank_credit c WHERE c.direction = '1' {only.format("c.booked_on")} AND NOT EXISTS (
               SELECT 1 FROM settlement t WHERE t.settlement_key = c.reference AND t.municipality_code = c.municipality_code)
             GROUP BY c.booked_on, c.municipality_code""",
         **values,
     ):
         found[key_day, code, ""] = DaySums(key_day, code, "", 0, 0, None, 0, 0, int(credit), None)
-    return [found[key] for key in sorted(found)]
+    return [_noticed(found[key], noticed) for key in sorted(found)]
+
+
+def _empty(row: DayRow) -> DaySums:
+    return DaySums(row.day, row.municipality_code, row.fund_code, 0, 0, None, 0, 0, None, None)
+
+
+def _noticed(found: DaySums, noticed: set[tuple[str, str]]) -> DaySums:
+    left_out = found.receipts_yen and found.settled_yen is None and (found.day, found.municipality_code) in noticed
+    return found._replace(settled_yen=0) if left_out else found
+
+
+def newest_id(connection: Connection) -> int:
+    """The id of the last state that was recorded."""
+    return int(bulk.scalar(connection, "SELECT MAX(id) FROM day_state") or 0)
 
 
 def record(connection: Connection, rows: Sequence[DayRow], at: str) -> int:
@@ -116,14 +136,14 @@ def newest(connection: Connection, day: str | None = None, municipality_code: st
     return [DayRow._make([*row[:-1], json.loads(row[-1])]) for row in found]
 
 
-def settle_slips(connection: Connection, paying: Sequence[str], at: str) -> int:
-    """Slips that are paid and whose day and fund tied become settled; how many."""
+def settle_slips(connection: Connection, paying: Sequence[str], *, after: int, at: str) -> int:
+    """Slips that are paid and whose day and fund were found to tie (in a state recorded after that id) become settled; how many."""
     return bulk.run(
         connection,
         f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
             SELECT DISTINCT s.id, 'settled', 'settle', r.booked_on, CAST(:at AS TEXT)
             FROM day_state d JOIN receipt r ON r.booked_on = d.day AND r.municipality_code = d.municipality_code AND r.fund_code = d.fund_code
             JOIN outcome o ON o.receipt_id = r.id JOIN slip s ON s.id = o.slip_id
-            WHERE d.state = 'tied' AND d.at = :at AND {NEWEST_OUTCOME} AND o.outcome IN ({words(paying)}) AND {SLIP_STATE} = 'paid'""",
-        at=at,
-    )
+            WHERE d.state = 'tied' AND d.id > :after AND {NEWEST_OUTCOME} AND o.outcome IN ({words(paying)}) AND {SLIP_STATE} = 'paid'""",
+        after=after, at=at,
+    )  # fmt: skip

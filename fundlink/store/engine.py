@@ -1,7 +1,7 @@
 """One door to the database: SQLite or PostgreSQL behind one URL, transactions that say whether they write.
 
 Opened by bootstrap, used by pipeline and desk through ``Store``. A write transaction commits when its block ends; a failed
-COMMIT raises ``OutcomeUnknownError`` because it may have happened. Inside ``rehearsal`` nothing is ever committed.
+COMMIT raises ``NotKeptError`` because it may have happened. Inside ``rehearsal`` nothing is ever committed.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from fundlink.domain.errors import BusyError, OutcomeUnknownError
+from fundlink.domain.errors import BusyError, NotKeptError
+from fundlink.store import audit, bulk
 
 _WRITES = "fundlink_writes"
+_CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: taken back whole, and harmless to repeat
 
 
 class Store:
@@ -28,6 +30,8 @@ class Store:
         self.url = sa.engine.make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
+        self._reading = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
+        audit.follow_savepoints(self.engine)
         self._mine = threading.local()
         self._writing = threading.RLock()
 
@@ -38,7 +42,7 @@ class Store:
         if joined is not None:
             yield joined
             return
-        with self.engine.connect() as connection:
+        with self._reading.connect() as connection:
             yield connection
 
     @contextmanager
@@ -50,6 +54,7 @@ class Store:
             return
         with self._transaction() as (connection, transaction):
             yield connection
+            audit.chain(connection)
             _commit(transaction)
 
     @contextmanager
@@ -80,6 +85,7 @@ class Store:
         with self._one_writer(), self.engine.connect() as plain:
             connection = plain.execution_options(**{_WRITES: True})
             transaction = connection.begin()
+            audit.begin(connection)
             try:
                 yield connection, transaction
             except BaseException:
@@ -105,19 +111,19 @@ class Store:
         if self.is_sqlite:
             yield
             return
-        with self.engine.connect() as connection:
+        # no transaction stays open around the work: a server may cut idle ones, and the lock with them
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             key = {"name": f"fundlink:{name}"}
             if not connection.scalar(sa.text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), key):
                 raise BusyError(name)
             try:
                 yield
             finally:
-                connection.scalar(sa.text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), key)
+                _let_go(connection, key)
 
     def serialise(self, connection: Connection, name: str) -> None:
         """Until the transaction ends, no other one that names the same thing goes on (PostgreSQL; SQLite has one writer anyway)."""
-        if not self.is_sqlite:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 1))"), {"name": name})
+        bulk.hold(connection, name)
 
     def close(self) -> None:
         """Give all connections back."""
@@ -128,7 +134,14 @@ def _commit(transaction: sa.engine.RootTransaction) -> None:
     try:
         transaction.commit()
     except (DBAPIError, OperationalError) as error:
-        raise OutcomeUnknownError("commit") from error
+        raise NotKeptError("commit") from error
+
+
+def _let_go(connection: Connection, key: dict[str, str]) -> None:
+    try:
+        connection.scalar(sa.text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), key)
+    except DBAPIError:  # the session was cut and the lock went with it; what was done stands on locks of its own transactions
+        connection.invalidate()
 
 
 def _sqlite_engine(url: sa.engine.URL) -> Engine:
@@ -162,10 +175,17 @@ def _sqlite_engine(url: sa.engine.URL) -> Engine:
 
 
 def _postgresql_engine(url: sa.engine.URL) -> Engine:
-    return sa.create_engine(
+    engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_pre_ping=True,
         hide_parameters=True,
         isolation_level="READ COMMITTED",
         connect_args={"options": "-c jit=off"},
     )
+
+    @event.listens_for(engine, "handle_error")
+    def _tell_conflict(context: sa.engine.ExceptionContext) -> None:
+        if getattr(context.original_exception, "sqlstate", None) in _CONFLICTS:
+            raise BusyError("database") from context.original_exception
+
+    return engine

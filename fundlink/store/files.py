@@ -32,6 +32,7 @@ class FileState(NamedTuple):
     municipality_code: str
     summary: dict[str, Any]
     received_at: str
+    profile_digest: str
 
 
 class RowResult(NamedTuple):
@@ -82,11 +83,11 @@ def files_with_content(connection: Connection, sha256: str, profile: str) -> lis
 def _files(connection: Connection, condition: str, **values: Any) -> list[FileState]:
     found = bulk.rows(
         connection,
-        f"""SELECT f.id, f.raw_id, f.name, f.sha256, f.profile, f.channel, f.municipality_wanted, e.event, e.municipality_code, e.summary, f.received_at
+        f"""SELECT f.id, f.raw_id, f.name, f.sha256, f.profile, f.channel, f.municipality_wanted, e.event, e.municipality_code, e.summary, f.received_at, f.profile_digest
             FROM file f JOIN file_event e ON e.file_id = f.id AND {_NEWEST} WHERE {condition} ORDER BY f.id""",
         **values,
     )
-    return [FileState._make([*row[:9], json.loads(row[9]), row[10]]) for row in found]
+    return [FileState._make([*row[:9], json.loads(row[9]), *row[10:]]) for row in found]
 
 
 def list_files(connection: Connection, before: int | None, limit: int) -> list[FileState]:
@@ -94,11 +95,11 @@ def list_files(connection: Connection, before: int | None, limit: int) -> list[F
     condition = "f.id < :before" if before is not None else "f.id >= :before"
     found = bulk.rows(
         connection,
-        f"""SELECT f.id, f.raw_id, f.name, f.sha256, f.profile, f.channel, f.municipality_wanted, e.event, e.municipality_code, e.summary, f.received_at
+        f"""SELECT f.id, f.raw_id, f.name, f.sha256, f.profile, f.channel, f.municipality_wanted, e.event, e.municipality_code, e.summary, f.received_at, f.profile_digest
             FROM file f JOIN file_event e ON e.file_id = f.id AND {_NEWEST} WHERE {condition} ORDER BY f.id DESC LIMIT :limit""",
         before=before or 0, limit=limit,
     )  # fmt: skip
-    return [FileState._make([*row[:9], json.loads(row[9]), row[10]]) for row in found]
+    return [FileState._make([*row[:9], json.loads(row[9]), *row[10:]]) for row in found]
 
 
 def yen_of_file(connection: Connection, file_id: int) -> tuple[int, int]:

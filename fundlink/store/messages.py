@@ -5,14 +5,14 @@ Called by pipeline.submit. A message is stored under its id before it is sent; i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
-from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
-from fundlink.store.engine import Store
+from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, DEAD, SLIP_STATE
+from fundlink.store.outcomes import words
 
 # a message whose outcome is not known keeps its slips to itself until it is
 _IN_FLIGHT = """
@@ -23,6 +23,10 @@ _IN_FLIGHT = """
 
 # written as a scalar, it is looked up in the index row by row; as NOT EXISTS it tempts PostgreSQL into a scan a row
 _NEVER_SENT = "COALESCE((SELECT 1 FROM message_item i WHERE i.slip_id = s.id LIMIT 1), 0) = 0"
+
+
+# the version of slip s that the newest message about it carried
+_TOLD_VERSION = "(SELECT i.version_id FROM message_item i WHERE i.slip_id = s.id ORDER BY i.last_change_id DESC LIMIT 1)"
 
 
 class PendingSlip(NamedTuple):
@@ -78,13 +82,13 @@ def list_pending(connection: Connection, municipality_code: str, after: int, lim
         f"""INSERT INTO pending_slip (slip_id) SELECT q.id FROM (
               SELECT n.id FROM (
                 SELECT s.id FROM slip s WHERE s.municipality_code = :code AND s.id > :after
-                  AND {_NEVER_SENT} AND {SLIP_STATE} NOT IN ('cancelled', 'superseded')
+                  AND {_NEVER_SENT} AND {SLIP_STATE} NOT IN {DEAD}
                 ORDER BY s.id LIMIT :limit) n
               UNION SELECT m.id FROM (
                 SELECT DISTINCT s.id FROM change c JOIN slip s ON s.id = c.slip_id
                 WHERE c.municipality_code = :code AND c.slip_id > :after
                   AND NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = c.slip_id AND i.last_change_id >= c.id)
-                  AND {SLIP_STATE} NOT IN ('cancelled', 'superseded') AND NOT ({_IN_FLIGHT})
+                  AND {SLIP_STATE} NOT IN {DEAD} AND NOT ({_IN_FLIGHT})
                 ORDER BY s.id LIMIT :limit) m) q ORDER BY q.id LIMIT :limit""",
         code=municipality_code, after=after, limit=limit,
     )  # fmt: skip
@@ -93,7 +97,10 @@ def list_pending(connection: Connection, municipality_code: str, after: int, lim
 
 
 def pending_slips(connection: Connection) -> list[PendingSlip]:
-    """The slips of ``pending_slip`` with what the gateway has to know, by slip id."""
+    """The slips of ``pending_slip`` with what the gateway has to know, by slip id.
+
+    Where nothing is to be paid any more, amount and dates are those the gateway was told last.
+    """
     found = bulk.rows(
         connection,
         f"""SELECT s.id, w.id, COALESCE((SELECT MAX(c.id) FROM change c WHERE c.slip_id = s.id), 0), {SLIP_STATE},
@@ -102,10 +109,11 @@ def pending_slips(connection: Connection) -> list[PendingSlip]:
                    CASE WHEN EXISTS (SELECT 1 FROM slip_state g WHERE g.slip_id = s.id AND g.state = 'registered') THEN 1 ELSE 0 END,
                    s.institution_code, s.case_key, s.confirmation_number, COALESCE(n.case_key, ''),
                    w.fund_code, w.department_code, w.levy_year, w.relevant_year, w.fiscal_year, w.installment,
-                   CASE WHEN w.total_yen > 0 THEN w.total_yen ELSE o.total_yen END, COALESCE(w.due_on, o.due_on), COALESCE(w.payable_until, o.payable_until)
+                   {", ".join(f"CASE WHEN w.total_yen > 0 THEN w.{name} ELSE o.{name} END" for name in ("total_yen", "due_on", "payable_until"))}
             FROM pending_slip p JOIN slip s ON s.id = p.slip_id JOIN bill b ON b.id = s.bill_id
-            JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN bill_version o ON o.id = b.id
-            LEFT JOIN slip n ON n.bill_id = s.bill_id AND n.issue_count = s.issue_count + 1
+            JOIN bill_version w ON w.id = {CURRENT_VERSION} LEFT JOIN bill_version o ON o.id = {_TOLD_VERSION}
+            LEFT JOIN slip n ON n.bill_id = s.bill_id AND n.issue_count > s.issue_count
+              AND n.issue_count = (SELECT MAX(y.issue_count) FROM slip y WHERE y.bill_id = s.bill_id)
             ORDER BY p.slip_id""",
     )
     return [PendingSlip(*row) for row in found]
@@ -137,19 +145,46 @@ def open_messages(connection: Connection) -> list[OpenMessage]:
     return [OpenMessage(*row) for row in found]
 
 
-def drop_dead_slips(connection: Connection, slips: Sequence[tuple[int, str]], at: str) -> None:
-    """Slips that were cancelled or superseded before the gateway ever heard of them: (slip_id, state)."""
-    event = {"cancelled": "cancel", "superseded": "supersede"}
-    columns = ("slip_id", "state", "event", "cause", "at")
-    bulk.insert_rows(
-        connection, "slip_state", columns, [(slip_id, state, event[state], "before registration", at) for slip_id, state in slips]
+def drop_dead_slips(connection: Connection, slips: Sequence[tuple[int, str]], *, before: Sequence[str], at: str) -> int:
+    """Slips that were cancelled or superseded before the gateway ever heard of them: (slip_id, state); how many were dropped."""
+    bulk.fresh_temporary(connection, "dead_slip", "slip_id BIGINT PRIMARY KEY, state TEXT")
+    bulk.insert_rows(connection, "dead_slip", ("slip_id", "state"), slips)
+    return bulk.run(
+        connection,
+        f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
+            SELECT s.id, d.state, CASE d.state WHEN 'cancelled' THEN 'cancel' ELSE 'supersede' END, 'before registration', CAST(:at AS TEXT)
+            FROM dead_slip d JOIN slip s ON s.id = d.slip_id WHERE {SLIP_STATE} IN ({words(before)}) ORDER BY s.id""",
+        at=at,
     )
 
 
-def apply_acknowledgement(connection: Connection, message_id: str, answers: Iterable[tuple[str, str, str]], at: str) -> tuple[int, int]:
+def operations(connection: Connection, message_id: str) -> dict[str, str]:
+    """What a message asks for, by case key."""
+    found = bulk.rows(
+        connection,
+        "SELECT s.case_key, i.operation FROM message_item i JOIN slip s ON s.id = i.slip_id WHERE i.message_id = :message_id",
+        message_id=message_id,
+    )
+    return {str(case_key): str(operation) for case_key, operation in found}
+
+
+_HAS_SUCCESSOR = "EXISTS (SELECT 1 FROM slip n WHERE n.bill_id = s.bill_id AND n.issue_count > s.issue_count)"
+_STEPS = (
+    # event, state after it, the answers that say so
+    ("acknowledge", "registered", "a.result IN ('registered', 'updated')"),
+    ("refuse", "refused", "a.result = 'refused' AND i.operation = 'register'"),
+    ("supersede", "superseded", f"a.result = 'cancelled' AND {_HAS_SUCCESSOR}"),
+    ("cancel", "cancelled", f"a.result = 'cancelled' AND NOT {_HAS_SUCCESSOR}"),
+)
+
+
+def apply_acknowledgement(
+    connection: Connection, message_id: str, answers: Iterable[tuple[str, str, str]], *, before: Callable[[str], Sequence[str]], at: str
+) -> tuple[int, int]:
     """Advance the slips of a message by its answers (case_key, result, reason_code); how many were taken and how many refused.
 
-    Answers for slips that are not in the message are ignored here: the caller has compared the counts.
+    ``before`` tells the states from which an event may happen; a slip in another state stays where it is. The caller has made
+    sure that the answers are about these slips and fit what was asked.
     """
     bulk.fresh_temporary(connection, "answer", "case_key TEXT PRIMARY KEY, result TEXT, reason_code TEXT")
     bulk.insert_rows(connection, "answer", ("case_key", "result", "reason_code"), answers)
@@ -157,22 +192,13 @@ def apply_acknowledgement(connection: Connection, message_id: str, answers: Iter
     source = (
         """FROM message_item i JOIN slip s ON s.id = i.slip_id JOIN answer a ON a.case_key = s.case_key WHERE i.message_id = :message_id"""
     )
-    bulk.run(
-        connection,
-        f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
-            SELECT s.id,
-              CASE WHEN a.result = 'refused' THEN 'refused' WHEN a.result = 'cancelled' THEN
-                CASE WHEN EXISTS (SELECT 1 FROM slip n WHERE n.bill_id = s.bill_id AND n.issue_count > s.issue_count) THEN 'superseded' ELSE 'cancelled' END
-              ELSE 'registered' END,
-              CASE WHEN a.result = 'refused' THEN 'refuse' WHEN a.result = 'cancelled' THEN
-                CASE WHEN EXISTS (SELECT 1 FROM slip n WHERE n.bill_id = s.bill_id AND n.issue_count > s.issue_count) THEN 'supersede' ELSE 'cancel' END
-              ELSE 'acknowledge' END, i.message_id, :at
-            {source} AND (a.result = 'cancelled'
-              OR (i.operation = 'register' AND a.result IN ('registered', 'refused') AND {SLIP_STATE} IN ('issued', 'unknown', 'refused'))
-              OR (i.operation <> 'register' AND a.result <> 'cancelled' AND {SLIP_STATE} = 'unknown' AND a.result <> 'refused'))
-            ORDER BY i.position""",
-        message_id=message_id, at=at,
-    )  # fmt: skip
+    for event, state, told in _STEPS:
+        bulk.run(
+            connection,
+            f"""INSERT INTO slip_state (slip_id, state, event, cause, at) SELECT s.id, '{state}', '{event}', i.message_id, :at
+                {source} AND {told} AND {SLIP_STATE} IN ({words(before(event))}) ORDER BY i.position""",
+            message_id=message_id, at=at,
+        )  # fmt: skip
     refused = bulk.run(
         connection,
         f"INSERT INTO refused_slip (message_id, slip_id, operation, reason_code) SELECT i.message_id, s.id, i.operation, a.reason_code {source} AND a.result = 'refused'",
@@ -194,15 +220,25 @@ def lose_slips(connection: Connection, message_id: str, at: str) -> int:
     )  # fmt: skip
 
 
-def next_message_number(store: Store, connection: Connection, prefix: str) -> int:
-    """The next running number of message ids with this prefix."""
-    store.serialise(connection, f"message:{prefix}")
-    found = bulk.scalar(connection, "SELECT MAX(id) FROM message WHERE id LIKE :prefix", prefix=f"{prefix}%")
+def next_message_number(connection: Connection, municipality_code: str, prefix: str) -> int:
+    """The next running number of a municipality's message ids with this prefix; its bills are held by the caller."""
+    found = bulk.scalar(
+        connection,
+        "SELECT MAX(id) FROM message WHERE municipality_code = :code AND SUBSTR(id, 1, :width) = :prefix",
+        code=municipality_code, width=len(prefix), prefix=prefix,
+    )  # fmt: skip
     return int(str(found)[len(prefix) :]) + 1 if found else 1
 
 
-def ask_again(connection: Connection, message_id: str) -> int:
-    """The gateway rejected a whole message: its slips have to be told anew, under another message id."""
+def ask_again(connection: Connection, message_id: str, at: str) -> int:
+    """The gateway rejected a whole message: what was unknown is refused, and the slips have to be told anew under another id."""
+    bulk.run(
+        connection,
+        f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
+            SELECT s.id, 'refused', 'refuse', i.message_id, :at FROM message_item i JOIN slip s ON s.id = i.slip_id
+            WHERE i.message_id = :message_id AND {SLIP_STATE} = 'unknown' ORDER BY i.position""",
+        message_id=message_id, at=at,
+    )  # fmt: skip
     return bulk.run(
         connection,
         """INSERT INTO change (slip_id, municipality_code) SELECT i.slip_id, s.municipality_code

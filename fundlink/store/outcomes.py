@@ -12,6 +12,9 @@ from sqlalchemy.engine import Connection
 from fundlink.store import bulk
 from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
 
+# receipt q is the one its transaction is judged by: the confirmation, else the preliminary statement, else what there is
+_DECISIVE = """q.id = (SELECT x.id FROM receipt x WHERE x.transaction_key = q.transaction_key
+                ORDER BY CASE x.stage WHEN 'confirmed' THEN 1 WHEN 'preliminary' THEN 2 ELSE 3 END LIMIT 1)"""
 NEWEST_OUTCOME = "o.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = o.transaction_key)"
 
 
@@ -25,18 +28,36 @@ def load_rules(connection: Connection, rules: Iterable[tuple[int, str, str]]) ->
 
 
 def touch(connection: Connection) -> int:
-    """Fill ``touched``: pending transactions, all others of their bills, and unknown ones whose bill has come since."""
+    """Fill ``touched``: pending transactions, unknown ones whose bill has come since, and all others that now rank with them.
+
+    A transaction whose statements name two bills touches both: it leaves the one and joins the other.
+    """
+    bulk.fresh_temporary(connection, "picked", "id BIGINT PRIMARY KEY, transaction_key TEXT")
+    bulk.run(connection, "INSERT INTO picked (id, transaction_key) SELECT id, transaction_key FROM pending_receipt")
     bulk.fresh_temporary(connection, "touched", "transaction_key TEXT PRIMARY KEY")
-    bulk.run(connection, "INSERT INTO touched (transaction_key) SELECT transaction_key FROM pending_receipt")
+    bulk.run(connection, "INSERT INTO touched (transaction_key) SELECT DISTINCT transaction_key FROM picked")
+    _touch_known_since(connection)
+    bulk.analyze(connection, "picked", "touched")
+    bulk.fresh_temporary(connection, "touched_bill", "bill_id BIGINT PRIMARY KEY")
     bulk.run(
         connection,
-        """INSERT INTO touched (transaction_key)
-           SELECT DISTINCT q.transaction_key FROM pending_receipt p JOIN receipt r ON r.transaction_key = p.transaction_key
-           JOIN slip s ON s.institution_code = r.institution_code AND s.case_key = r.case_key
-           JOIN slip t ON t.bill_id = s.bill_id
-           JOIN receipt q ON q.institution_code = t.institution_code AND q.case_key = t.case_key
-           WHERE q.transaction_key <> p.transaction_key ON CONFLICT (transaction_key) DO NOTHING""",
+        """INSERT INTO touched_bill (bill_id)
+           SELECT DISTINCT s.bill_id FROM touched t JOIN receipt r ON r.transaction_key = t.transaction_key
+           JOIN slip s ON s.institution_code = r.institution_code AND s.case_key = r.case_key""",
     )
+    bulk.analyze(connection, "touched_bill")
+    bulk.run(
+        connection,
+        f"""INSERT INTO touched (transaction_key)
+            SELECT q.transaction_key FROM touched_bill b JOIN slip s ON s.bill_id = b.bill_id
+            JOIN receipt q ON q.institution_code = s.institution_code AND q.case_key = s.case_key
+            WHERE {_DECISIVE} ON CONFLICT (transaction_key) DO NOTHING""",
+    )
+    bulk.analyze(connection, "touched")
+    return int(bulk.scalar(connection, "SELECT COUNT(*) FROM touched"))
+
+
+def _touch_known_since(connection: Connection) -> None:
     bulk.run(
         connection,
         f"""INSERT INTO touched (transaction_key)
@@ -44,8 +65,6 @@ def touch(connection: Connection) -> int:
             JOIN slip s ON s.institution_code = r.institution_code AND s.case_key = r.case_key
             WHERE o.outcome = 'unknown_bill' AND {NEWEST_OUTCOME} ON CONFLICT (transaction_key) DO NOTHING""",
     )
-    bulk.analyze(connection, "touched")
-    return int(bulk.scalar(connection, "SELECT COUNT(*) FROM touched"))
 
 
 def gather_evidence(connection: Connection, bits: Mapping[str, int]) -> None:
@@ -53,10 +72,11 @@ def gather_evidence(connection: Connection, bits: Mapping[str, int]) -> None:
     bulk.fresh_temporary(connection, "transaction_fact", "transaction_key TEXT PRIMARY KEY, withdrawn INTEGER, receipt_id BIGINT")
     bulk.run(
         connection,
-        """INSERT INTO transaction_fact (transaction_key, withdrawn, receipt_id)
-           SELECT r.transaction_key, MAX(CASE WHEN r.stage = 'cancelled' THEN 1 ELSE 0 END),
-                  COALESCE(MAX(CASE WHEN r.stage = 'confirmed' THEN r.id END), MAX(CASE WHEN r.stage = 'preliminary' THEN r.id END), MAX(r.id))
-           FROM touched t JOIN receipt r ON r.transaction_key = t.transaction_key GROUP BY r.transaction_key""",
+        f"""INSERT INTO transaction_fact (transaction_key, withdrawn, receipt_id)
+            SELECT q.transaction_key,
+                   CASE WHEN EXISTS (SELECT 1 FROM receipt c WHERE c.transaction_key = q.transaction_key AND c.stage = 'cancelled') THEN 1 ELSE 0 END,
+                   q.id
+            FROM touched t JOIN receipt q ON q.transaction_key = t.transaction_key WHERE {_DECISIVE}""",
     )
     bulk.analyze(connection, "transaction_fact")
     bulk.fresh_temporary(
@@ -65,6 +85,7 @@ def gather_evidence(connection: Connection, bits: Mapping[str, int]) -> None:
         "transaction_key TEXT PRIMARY KEY, receipt_id BIGINT, slip_id BIGINT, bill_id BIGINT, version_id BIGINT, evidence INTEGER",
     )
     bulk.run(connection, _FINDINGS.format(**bits))
+    bulk.run(connection, "CREATE INDEX finding_by_slip ON finding (slip_id)")
     bulk.analyze(connection, "finding")
 
 
@@ -74,7 +95,7 @@ _FINDINGS = f"""
            CASE WHEN e.withdrawn = 1 THEN {{WITHDRAWN}} ELSE 0 END
          + CASE WHEN e.slip_id IS NULL THEN 0 ELSE {{SLIP_KNOWN}}
              + CASE WHEN e.number_right = 1 THEN {{NUMBER_RIGHT}} ELSE 0 END
-             + CASE WHEN e.effect = 'cancelled' THEN {{CANCELLED}} ELSE 0 END
+             + CASE WHEN e.effect = 'cancelled' OR e.total_yen = 0 THEN {{CANCELLED}} ELSE 0 END
              + CASE WHEN e.superseded = 1 THEN {{SUPERSEDED}} ELSE 0 END
              + CASE WHEN e.number_right = 1 AND e.withdrawn = 0 AND e.place = 1 THEN {{FIRST}} ELSE 0 END
              + CASE WHEN e.amount_yen = e.total_yen THEN {{AMOUNT_EQUAL}} ELSE 0 END
@@ -96,7 +117,7 @@ _FINDINGS = f"""
 
 
 def record_outcomes(connection: Connection, at: str) -> int:
-    """Append the outcomes that are new or have changed (or rest on another receipt) and empty the work list; how many."""
+    """Append the outcomes that are new or have changed (or rest on another receipt) and take them off the work list; how many."""
     recorded = bulk.run(
         connection,
         """INSERT INTO outcome (transaction_key, receipt_id, slip_id, bill_id, version_id, outcome, evidence, at)
@@ -106,7 +127,8 @@ def record_outcomes(connection: Connection, at: str) -> int:
            WHERE o.id IS NULL OR o.outcome <> k.outcome OR o.receipt_id <> f.receipt_id ORDER BY f.transaction_key""",
         at=at,
     )
-    bulk.run(connection, "DELETE FROM pending_receipt")
+    # only what was picked: a receipt that arrived meanwhile has a row of its own and its turn next time
+    bulk.run(connection, "DELETE FROM pending_receipt WHERE id IN (SELECT id FROM picked)")
     bulk.grown(connection, recorded, "outcome", "pending_receipt")
     return recorded
 
@@ -117,8 +139,9 @@ def advance_slips(connection: Connection, *, paying: Sequence[str], pay_from: Se
     bulk.run(
         connection,
         f"""INSERT INTO touched_slip (slip_id, pays, state)
-            SELECT s.id, MAX(CASE WHEN k.outcome IN ({words(paying)}) THEN 1 ELSE 0 END), {SLIP_STATE}
-            FROM finding f JOIN outcome_rule k ON k.evidence = f.evidence JOIN slip s ON s.id = f.slip_id GROUP BY s.id""",
+            SELECT s.id, CASE WHEN EXISTS (SELECT 1 FROM finding f JOIN outcome_rule k ON k.evidence = f.evidence
+                                           WHERE f.slip_id = s.id AND k.outcome IN ({words(paying)})) THEN 1 ELSE 0 END, {SLIP_STATE}
+            FROM touched_bill b JOIN slip s ON s.bill_id = b.bill_id""",
     )
     for pays, before, state, event in ((1, pay_from, "paid", "pay"), (0, withdraw_from, "registered", "withdraw")):
         bulk.run(

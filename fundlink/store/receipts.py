@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fundlink.domain.problems import Problem
@@ -45,14 +46,11 @@ class Arrival(NamedTuple):
     contradictions: list[tuple[int, str]]  # position, first part of the identity
 
 
-def is_known(connection: Connection, source: str, remote_id: str) -> bool:
-    """True when this file of this source was taken before, applied or quarantined."""
-    return (
-        bulk.scalar(
-            connection, "SELECT 1 FROM received_file WHERE source = :source AND remote_id = :remote", source=source, remote=remote_id
-        )
-        is not None
-    )
+def known(connection: Connection, source: str, remote_ids: Sequence[str]) -> set[str]:
+    """Which of these files of this source were taken before, applied or quarantined."""
+    wanted = sa.text("SELECT remote_id FROM received_file WHERE source = :source AND remote_id IN :remotes")
+    found = connection.execute(wanted.bindparams(sa.bindparam("remotes", expanding=True)), {"source": source, "remotes": list(remote_ids)})
+    return {str(row[0]) for row in found}
 
 
 def quarantined(connection: Connection) -> Sequence[Any]:
@@ -118,6 +116,6 @@ def store_arrivals(connection: Connection, kind: str, received_id: int) -> int:
         bulk.run(
             connection,
             """INSERT INTO pending_receipt (transaction_key)
-               SELECT DISTINCT a.transaction_key FROM arriving a WHERE TRUE ON CONFLICT (transaction_key) DO NOTHING""",
+               SELECT DISTINCT a.transaction_key FROM arriving a""",
         )
     return stored

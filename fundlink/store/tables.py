@@ -100,6 +100,7 @@ class BillVersion(SQLModel, table=True):
         _yen("charge_yen"),
         _yen("reminder_fee_yen"),
         _yen("late_charge_yen"),
+        sa.CheckConstraint("total_yen = charge_yen + reminder_fee_yen + late_charge_yen", name="total_adds_up"),
         sa.Index(
             "bill_version_by_core_key", "core_key", sqlite_where=sa.text("core_key <> ''"), postgresql_where=sa.text("core_key <> ''")
         ),
@@ -221,6 +222,7 @@ class Change(SQLModel, table=True):
 class Message(SQLModel, table=True):
     """A payment message, stored under its id before it is sent."""
 
+    __table_args__ = (_yen("yen"),)
     id: str = Field(primary_key=True)
     municipality_code: str = Field(index=True)
     raw_id: int = Field(sa_type=BigKey, foreign_key="raw.id")
@@ -269,7 +271,7 @@ class ReceivedFile(SQLModel, table=True):
     """A file taken from the gateway or the drop folder, and whether it was applied."""
 
     __tablename__ = "received_file"
-    __table_args__ = (sa.UniqueConstraint("source", "remote_id", name="received_once"),)
+    __table_args__ = (sa.UniqueConstraint("source", "remote_id", name="received_once"), _yen("yen"))
     id: int = _key()
     source: str
     remote_id: str
@@ -312,16 +314,22 @@ class Receipt(SQLModel, table=True):
 
 
 class PendingReceipt(SQLModel, table=True):
-    """Work list of reconcile: transactions whose outcome has to be looked at. A queue, not a fact."""
+    """Work list of reconcile: transactions whose outcome has to be looked at, a row an arrival. A queue, not a fact."""
 
     __tablename__ = "pending_receipt"
-    transaction_key: str = Field(primary_key=True)
+    id: int = _key()
+    transaction_key: str
 
 
 class Settlement(SQLModel, table=True):
     """One line of a settlement notice."""
 
-    __table_args__ = (sa.UniqueConstraint("settlement_key", "edition", name="settlement_once"),)
+    __table_args__: ClassVar[Any] = (
+        sa.UniqueConstraint("settlement_key", "edition", name="settlement_once"),
+        _yen("gross_yen"),
+        _yen("fee_yen"),
+        _yen("net_yen"),
+    )
     id: int = _key()
     received_id: int = Field(sa_type=BigKey, foreign_key="received_file.id")
     position: int
@@ -345,6 +353,7 @@ class BankCredit(SQLModel, table=True):
     __table_args__ = (
         sa.UniqueConstraint("account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen", name="bank_credit_once"),
         sa.Index("bank_credit_by_reference", "reference"),
+        _yen("amount_yen"),
     )
     id: int = _key()
     received_id: int = Field(sa_type=BigKey, foreign_key="received_file.id")
@@ -395,7 +404,12 @@ class DayState(SQLModel, table=True):
     """Totals and state of one business day and fund; the newest row counts."""
 
     __tablename__ = "day_state"
-    __table_args__ = (sa.Index("day_state_by_day", "day", "municipality_code", "fund_code", "id"),)
+    __table_args__: ClassVar[Any] = (
+        sa.Index("day_state_by_day", "day", "municipality_code", "fund_code", "id"),
+        _yen("receipts_yen"),
+        _yen("settled_yen"),
+        _yen("fee_yen"),
+    )
     id: int = _key()
     day: str
     municipality_code: str

@@ -80,10 +80,9 @@ def test_a08_one_file_sent_by_many_at_once(vendor: Vendor) -> None:
     assert len(vendor.get("/v1/bills?limit=1000").body["bills"]) == 200
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # one process owns a SQLite folder
 def test_a08_a_key_that_another_process_holds(vendor: Vendor) -> None:
     store = vendor.world.jobs.rooms.store
-    if store.is_sqlite:
-        pytest.skip("one process owns a SQLite folder")
     with store.engine.begin() as connection:
         assert idempotency.claim(store, connection, "a")
         told = vendor.put(content(), key="a")

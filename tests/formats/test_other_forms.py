@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 
+from fundlink.formats import xlsx
 from fundlink.formats.profiles import Message, load_profile
 from tests.formats import unseen
 from tests.formats.shelf import CODES, PROFILES, message, read
@@ -121,6 +122,13 @@ def test_what_is_no_workbook(workbook: Message) -> None:
     assert read(workbook, b"PK\x03\x04 not a workbook").codes == ["FL-FIL-003"]
     assert read(workbook, b"").codes == ["FL-CSV-001"]
     assert read(workbook, _sheet(HEAD[1:], ["x"])).codes == ["FL-CSV-005"]
+
+
+def test_a_workbook_that_unpacks_to_too_much_is_refused_unopened(workbook: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = _sheet(HEAD, ["131016", "601", "2026", "N1", "01", 1000, "2026-06-30"])
+    assert read(workbook, raw).codes == []
+    monkeypatch.setattr(xlsx, "MOST_UNPACKED_BYTES", 1000)
+    assert read(workbook, raw).codes == ["FL-FIL-003"]
 
 
 class TestBank:

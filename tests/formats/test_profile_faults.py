@@ -99,10 +99,24 @@ def test_fault_of_a_fixed_length_layout(tmp_path: Path, right: str, wrong: str, 
     assert place in places(unseen.write_profile(tmp_path / "p", chotei=FIXED.replace(right, wrong)))
 
 
-def test_xml_needs_paths_root_namespace_and_schema(tmp_path: Path) -> None:
-    folder = unseen.write_profile(tmp_path / "p", DELIMITED.replace("delimited", "xml"), billing=BILLING)
-    found = places(folder)
+def test_xml_of_the_gateway_needs_paths_root_namespace_and_schema(tmp_path: Path) -> None:
+    toml = DELIMITED.replace("delimited", "xml").replace("[billing]", "[receipt]")
+    found = places(unseen.write_profile(tmp_path / "p", toml, billing=BILLING))
     assert {"profile.toml:6", "billing.csv:2", "billing.csv:23"} <= set(found)
+
+
+def test_xml_of_a_core_system_needs_its_paths_only(tmp_path: Path) -> None:
+    toml = DELIMITED.replace("delimited", "xml").replace("cp932", "utf-8")
+    assert {"billing.csv:2", "billing.csv:23"} == set(places(unseen.write_profile(tmp_path / "p", toml, billing=BILLING))) & {
+        "profile.toml:6", "billing.csv:2", "billing.csv:23",
+    }  # fmt: skip
+    lines = BILLING.splitlines()
+    names = [line.split(",")[2] for line in lines[1:]]
+    pathed = [lines[0], *(",".join([*line.split(",")[:10], f"Bills/Bill/{name}", ""]) for line, name in zip(lines[1:], names, strict=True))]
+    assert places(unseen.write_profile(tmp_path / "q", toml, billing="\n".join(pathed))) == []
+    apart = [line.replace("Bills/Bill/", "A/" if at % 2 else "B/") for at, line in enumerate(pathed)]
+    assert places(unseen.write_profile(tmp_path / "r", toml, billing="\n".join(apart))) == ["billing.csv:1"]
+    assert places(unseen.write_profile(tmp_path / "s", toml.replace('"utf-8"', '"cp932"'), billing="\n".join(pathed))) == ["profile.toml:9"]
 
 
 def test_all_faults_at_once(tmp_path: Path) -> None:

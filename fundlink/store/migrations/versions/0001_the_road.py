@@ -69,6 +69,7 @@ def upgrade() -> None:
         sa.CheckConstraint("charge_yen >= 0", name="charge_yen_not_negative"),
         sa.CheckConstraint("late_charge_yen >= 0", name="late_charge_yen_not_negative"),
         sa.CheckConstraint("reminder_fee_yen >= 0", name="reminder_fee_yen_not_negative"),
+        sa.CheckConstraint("total_yen = charge_yen + reminder_fee_yen + late_charge_yen", name="total_adds_up"),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("bill_version", schema=None) as batch_op:
@@ -120,6 +121,9 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("differences", sa.String(), nullable=False),
         sa.Column("at", sa.String(), nullable=False),
+        sa.CheckConstraint("receipts_yen >= 0", name="receipts_yen_not_negative"),
+        sa.CheckConstraint("settled_yen >= 0", name="settled_yen_not_negative"),
+        sa.CheckConstraint("fee_yen >= 0", name="fee_yen_not_negative"),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("day_state", schema=None) as batch_op:
@@ -178,7 +182,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("evidence"),
     )
     op.create_table(
-        "pending_receipt", sa.Column("transaction_key", sa.String(), nullable=False), sa.PrimaryKeyConstraint("transaction_key")
+        "pending_receipt",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("transaction_key", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
         "raw",
@@ -296,6 +303,7 @@ def upgrade() -> None:
             ["raw_id"],
             ["raw.id"],
         ),
+        sa.CheckConstraint("yen >= 0", name="yen_not_negative"),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
@@ -332,6 +340,7 @@ def upgrade() -> None:
             ["raw_id"],
             ["raw.id"],
         ),
+        sa.CheckConstraint("yen >= 0", name="yen_not_negative"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("source", "remote_id", name="received_once"),
     )
@@ -395,6 +404,7 @@ def upgrade() -> None:
             ["received_id"],
             ["received_file.id"],
         ),
+        sa.CheckConstraint("amount_yen >= 0", name="amount_yen_not_negative"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen", name="bank_credit_once"),
     )
@@ -520,6 +530,9 @@ def upgrade() -> None:
             ["received_id"],
             ["received_file.id"],
         ),
+        sa.CheckConstraint("gross_yen >= 0", name="gross_yen_not_negative"),
+        sa.CheckConstraint("fee_yen >= 0", name="fee_yen_not_negative"),
+        sa.CheckConstraint("net_yen >= 0", name="net_yen_not_negative"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("settlement_key", "edition", name="settlement_once"),
     )

@@ -1,0 +1,160 @@
+"""``python -m bench``: one figure a command, printed as one JSON object; ``all`` for the whole table; ``report`` for the page."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bench import book, serving
+from bench.comparators import together
+from bench.databases import databases
+from bench.inputs import FORMS
+from bench.serving import Pressure
+from bench.stages import Bed
+from bench.verbs import VERBS, Asked
+
+UPLOAD_ROWS = 200_000
+STEADY = 300
+Result = dict[str, Any]
+
+
+def main() -> None:
+    """Read the command line and do what it says."""
+    for name in [name for name in os.environ if name.startswith("FUNDLINK_")]:
+        del os.environ[name]  # no setting of this machine reaches a figure
+    asked = _parser().parse_args()
+    asked.act(asked)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name in (*VERBS, "api", "upload", "compare"):
+        command = commands.add_parser(name, help=f"the figure of {name}")
+        _shared(command)
+        command.set_defaults(act=_one, name=name)
+    whole = commands.add_parser("all", help="every figure on both databases, into a results file")
+    _shared(whole)
+    whole.add_argument("--out", type=Path, required=True, help="results file; figures of the same kind in it are replaced")
+    whole.add_argument("--on", default="sqlite,postgresql", help="databases, joined by commas")
+    whole.set_defaults(act=_all)
+    merging = commands.add_parser("merge", help="take the figures of one results file into another")
+    merging.add_argument("source", type=Path)
+    merging.add_argument("target", type=Path)
+    merging.set_defaults(act=lambda asked: book.merge(asked.source, asked.target))
+    report = commands.add_parser("report", help="make the page from a results file")
+    report.add_argument("results", type=Path)
+    report.add_argument("page", type=Path)
+    report.set_defaults(act=lambda asked: asked.page.write_text(book.page(book.load(asked.results)), encoding="utf-8"))
+    return parser
+
+
+def _shared(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--rows", type=int, default=10_000)
+    command.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    command.add_argument("--server", help="a PostgreSQL server to use instead of starting one: postgresql://…/postgres")
+    command.add_argument("--runs", type=int, default=5)
+    command.add_argument("--form", choices=tuple(FORMS), default="utf-8", help="intake: the form of the file")
+    command.add_argument("--profile", action="store_true", help="one more run under cProfile, its top lines in the result")
+    command.add_argument(
+        "--bills", type=int, nargs="+", help="incremental, api: bills stored (default: rows); incremental compares several"
+    )
+    command.add_argument("--connections", type=int, default=Pressure().connections)
+    command.add_argument("--requests", type=int, default=Pressure().requests)
+    command.add_argument("--limit", type=float, default=Pressure().limit_s, help="api: seconds at most")
+    command.add_argument("--rate", type=int, default=0, help="api: writes a second (0: as fast as it goes)")
+    command.add_argument("--processes", type=int, help="api: server processes (default 1, on PostgreSQL 2)")
+    command.add_argument("--work", type=Path, help="where homes and files are made (default: the folder for temporary files)")
+
+
+@contextmanager
+def _bed(asked: argparse.Namespace, rows: int, kind: str) -> Iterator[Bed]:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=asked.work) as folder, databases(kind, asked.server) as made:
+        yield Bed(Path(folder), rows, made)
+
+
+def _how(asked: argparse.Namespace, form: str | None = None) -> Asked:
+    return Asked(asked.runs, asked.profile, form or asked.form)
+
+
+def _pressure(asked: argparse.Namespace, kind: str, rate: int) -> Pressure:
+    processes = asked.processes or (2 if kind == "postgresql" else 1)
+    return Pressure(asked.requests, asked.limit, asked.connections, rate, processes)
+
+
+def _one(asked: argparse.Namespace) -> None:
+    found: Result
+    if asked.name == "incremental":
+        found = _compared([_incremental(asked, bills, asked.database) for bills in sorted(asked.bills or [asked.rows])])
+    else:
+        rows = asked.bills[0] if asked.name == "api" and asked.bills else asked.rows
+        with _bed(asked, rows, asked.database) as bed:
+            found = _figure(asked, bed)
+    print(json.dumps(book.dated(found), ensure_ascii=False))
+
+
+def _figure(asked: argparse.Namespace, bed: Bed) -> Result:
+    if asked.name == "api":
+        return serving.api(bed, _how(asked), _pressure(asked, asked.database, asked.rate))
+    if asked.name == "upload":
+        return serving.upload(bed, _how(asked))
+    if asked.name == "compare":
+        return {"bench": "compare", "rows": asked.rows, "results": together.compare(bed, _how(asked))}
+    return VERBS[asked.name](bed, _how(asked))
+
+
+def _incremental(asked: argparse.Namespace, bills: int, kind: str) -> Result:
+    with _bed(asked, bills, kind) as bed:
+        return VERBS["incremental"](bed, _how(asked))
+
+
+def _compared(found: list[Result]) -> Result:
+    """The figure among most bills, with how many seconds more it took than among fewest."""
+    if len(found) == 1:
+        return found[0]
+    more = found[-1]["seconds"]["median"] - found[0]["seconds"]["median"]
+    return {**found[-1], "seconds_more": round(more, 4), "compared_with": found[:-1]}
+
+
+def _all(asked: argparse.Namespace) -> None:
+    for kind in asked.on.split(","):
+        for told in _table(asked, kind):
+            for found in told if isinstance(told, list) else [told]:
+                book.add(asked.out, book.dated(found))
+                print(json.dumps(found, ensure_ascii=False), flush=True)
+
+
+def _table(asked: argparse.Namespace, kind: str) -> Iterator[Result | list[Result]]:
+    """Every figure on one database; one that fails is told and the others go on."""
+    with _bed(asked, asked.rows, kind) as bed:
+        for form in ("utf-8", "cp932", "fixed"):
+            yield from _tried(f"intake {form} {kind}", partial(VERBS["intake"], bed, _how(asked, form)))
+        for name in ("submit", "collect", "reconcile", "export", "incremental"):
+            yield from _tried(f"{name} {kind}", partial(VERBS[name], bed, _how(asked)))
+        for rate in (0, STEADY):
+            yield from _tried(f"api {rate} {kind}", partial(serving.api, bed, Asked(1), _pressure(asked, kind, rate)))
+        if kind == "sqlite":
+            yield from _tried("compare", partial(together.compare, bed, _how(asked)))
+    with _bed(asked, min(asked.rows, UPLOAD_ROWS), kind) as bed:
+        yield from _tried(f"upload {kind}", partial(serving.upload, bed, _how(asked)))
+    for bills in asked.bills or []:
+        yield from _tried(f"incremental {bills} {kind}", partial(_incremental, asked, bills, kind))
+
+
+def _tried(name: str, act: Callable[[], Any]) -> Iterator[Any]:
+    try:
+        yield act()
+    except Exception as error:  # noqa: BLE001 - hours of other figures must not be lost
+        print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

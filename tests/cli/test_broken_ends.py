@@ -1,0 +1,123 @@
+"""Commands when an end breaks: interrupted, a closed pipe, a full disk, a place that cannot be written. One object, one line, no traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.builders import bills
+from tests.cli.conftest import Run
+from tests.cli.test_commands import write_bills
+
+COMMAND = [sys.executable, "-c", "from fundlink.cli import main; main()"]
+FULL = Path("/dev/full")
+
+
+def test_an_interrupted_run_says_so_in_one_object(home: Path, tmp_path: Path) -> None:
+    path = write_bills(tmp_path / "big.csv", 60_000)
+    with subprocess.Popen([*COMMAND, "intake", str(path), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        while not (home / "fundlink.db").exists() or not _staged(home):
+            assert run.poll() is None, "ended before it was interrupted"
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                run.wait(0.01)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert json.loads(out)["exit"] == 130
+    assert "中断しました" in err.decode()
+    again = subprocess.run([*COMMAND, "intake", str(path), "--json"], check=True, capture_output=True)
+    assert json.loads(again.stdout)["created"] == 60_000
+
+
+def _staged(home: Path) -> bool:
+    engine = sa.create_engine(f"sqlite:///{home / 'fundlink.db'}", poolclass=sa.pool.NullPool)
+    try:
+        with engine.connect() as connection:
+            return bool(connection.execute(sa.text("SELECT COUNT(*) FROM bill_version")).scalar())
+    except sa.exc.OperationalError:
+        return False
+
+
+def test_a_closed_pipe_ends_quietly(home: Path) -> None:
+    arguments = [*COMMAND, "profile", "sample", "standard", "billing", "--rows", "20000"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        run.stdout.read(1)
+        run.stdout.close()
+        assert run.stderr.read() == b""
+    assert run.returncode == 141
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="a device that is always full")
+def test_a_full_output_is_told_in_one_line(home: Path) -> None:
+    with FULL.open("wb") as full:
+        run = subprocess.run([*COMMAND, "profile", "list", "--json"], check=False, stdout=full, stderr=subprocess.PIPE)
+    assert run.returncode == 1
+    assert run.stderr.decode().startswith("FL-STO-001")
+    assert "Traceback" not in run.stderr.decode()
+
+
+def test_a_commit_that_fails_is_not_the_gateways_fault(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_self: object) -> None:
+        raise sa.exc.OperationalError("COMMIT", {}, Exception("database or disk is full"))
+
+    path = write_bills(tmp_path / "b.csv")
+    run("municipality", "list")
+    monkeypatch.setattr(sa.engine.RootTransaction, "commit", full)
+    said = run("intake", path, "--json")
+    assert (said.code, said.json["problems"][0]["code"]) == (1, "FL-STO-001")
+
+
+def test_a_place_that_cannot_be_written_is_no_internal_error(run: Run, tmp_path: Path) -> None:
+    payload = run("elqr", "encode", *_SLIP).out.strip()
+    said = run("elqr", "image", payload, "--out", tmp_path, "--json")
+    assert (said.code, said.json["problems"][0]["code"]) == (1, "FL-STO-001")
+
+
+_SLIP = (
+    "--amount-yen", "100", "--institution-code", "99001", "--case-key", "0" * 20, "--confirmation-number", "000001", "--fund-code", "601",
+    "--levy-year", "2026", "--due-on", "2026-11-30", "--payable-until", "2027-01-09",
+)  # fmt: skip
+
+
+def test_a_wrong_value_is_named_to_people(run: Run) -> None:
+    said = run("elqr", "encode", *("-5" if word == "100" else word for word in _SLIP))
+    assert said.code == 1
+    assert "amount_yen" in said.err
+
+
+def test_a_wrong_payload_is_told_alike_by_decode_and_image(run: Run, tmp_path: Path) -> None:
+    short = run("elqr", "encode", *_SLIP).out.strip()[:-1]
+    decoded = run("elqr", "decode", short, "--json")
+    drawn = run("elqr", "image", short, "--out", tmp_path / "q.png", "--json")
+    assert (decoded.code, drawn.code) == (1, 1)
+    assert drawn.json["problems"] == decoded.json["problems"]
+    assert "255 桁の数字ではありません（254 桁）" in run("elqr", "image", short, "--out", tmp_path / "q.png").out
+
+
+def test_people_count_digits_from_one(run: Run) -> None:
+    payload = run("elqr", "encode", *_SLIP).out.strip()
+    wrong = payload[:-1] + str((int(payload[-1]) + 1) % 10)
+    assert "251 桁目" in run("elqr", "decode", wrong).out
+
+
+def test_a_municipality_that_cannot_be_one_is_wrong_usage(run: Run, tmp_path: Path) -> None:
+    path = write_bills(tmp_path / "b.csv")
+    for wrong in ("abc", "990018", "99001"):
+        assert run("intake", path, "--municipality", wrong, "--json").code == 2
+    assert run("intake", path, "--municipality", "990019", "--json").json["created"] == len(bills(3))
+
+
+def test_a_missing_file_with_a_name_that_is_no_text(run: Run) -> None:
+    said = run("intake", "no\udcff.csv", "--json")
+    assert (said.code, said.json["exit"]) == (2, 2)

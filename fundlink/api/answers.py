@@ -47,6 +47,13 @@ STATUS: dict[str, int] = {
 _RETRY = {"FL-API-011", "FL-IDM-003", "FL-LCK-001", "FL-GTW-003"}
 
 
+_NEXT = {
+    CATALOGUE["FL-VAL-001"].next_ja: CATALOGUE["FL-API-003"].next_ja,
+    CATALOGUE["FL-PRF-001"].next_ja: "GET /v1/profiles で名前を確かめ、?profile= で指定してください。",
+}
+"""A vendor at the API has neither a file with rows nor our command line: the same advice in words of HTTP."""
+
+
 class Answer(NamedTuple):
     """A finished answer; ``lasting`` when it tells of an effect and is therefore stored under its Idempotency-Key."""
 
@@ -85,6 +92,10 @@ def pointer_of(shown: Mapping[str, Any]) -> str | None:
     return f"/{shown['field']}" if shown.get("field") else None
 
 
+def _next(shown: Mapping[str, Any]) -> str:
+    return _NEXT.get(str(shown["next"]), str(shown["next"]))
+
+
 def problem_answer(problems: Sequence[Problem], correlation_id: str, *, lasting: bool = False) -> Answer:
     """Problems as one answer: the first one gives code, status and words, all of them follow when there are several."""
     return shown_answer([told.as_json() for told in problems], correlation_id, lasting=lasting)
@@ -102,13 +113,13 @@ def shown_answer(shown: Sequence[Mapping[str, Any]], correlation_id: str, *, las
         "code": code,
         "detail": first["message"],
         "detail_en": first["message_en"],
-        "next": first["next"],
+        "next": _next(first),
         "pointer": pointer_of(first),
         "place": first["place"],
         "correlation_id": correlation_id,
     }
     if len(shown) > 1:
-        body["problems"] = [{**told, "pointer": pointer_of(told)} for told in shown]
+        body["problems"] = [{**told, "next": _next(told), "pointer": pointer_of(told)} for told in shown]
     headers = {"Retry-After": RETRY_AFTER_S} if code in _RETRY else {}
     return Answer(status, _dumped(body), tuple(headers.items()), PROBLEM_TYPE, lasting)
 

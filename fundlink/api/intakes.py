@@ -68,6 +68,8 @@ def asked_for(
     wanted = profile or (API_PROFILE if named == NDJSON and profile is None else "")
     if len(wanted) > LONGEST_NAME:  # longer than any folder can be
         raise ProblemError([problem("FL-PRF-001", detail="profile")])
+    if not wanted:
+        raise ProblemError([problem("FL-PRF-001", detail="profile", place="?profile")])
     api.rooms.profile(wanted).message("billing")
     if municipality and not is_municipality_code(municipality):
         raise ProblemError([problem("FL-CHK-001", place="municipality", ja="団体コード")])

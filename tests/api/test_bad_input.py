@@ -216,3 +216,9 @@ def test_the_last_resort_tells_nothing(vendor: Vendor, monkeypatch: pytest.Monke
     _is_whole(told)
     assert name not in json.dumps(told.body, ensure_ascii=False) + caplog.text
     assert told.body["correlation_id"] in caplog.text
+
+
+def test_advice_is_in_words_of_http(vendor: Vendor) -> None:
+    told = vendor.put({**content(), "due_on": "2026-02-30", "charge_yen": None})
+    assert (told.status, told.code) == (422, "FL-VAL-001")
+    assert all("ファイル" not in shown["next"] for shown in [told.body, *told.body["problems"]])

@@ -77,7 +77,9 @@ def test_a_form_with_a_file(vendor: Vendor) -> None:
 def test_what_is_wrong_before_a_byte_is_read(vendor: Vendor) -> None:
     file = vendor.billing_file(1)
     assert vendor.send(file, "profile=nobody").code == "FL-PRF-001"
-    assert vendor.send(file, "").code == "FL-PRF-001"
+    unnamed = vendor.send(file, "")
+    assert (unnamed.code, unnamed.body["place"]) == ("FL-PRF-001", "?profile")
+    assert "/v1/profiles" in unnamed.body["next"]
     assert vendor.send(file, "profile=gateway").code == "FL-PRF-004"
     assert vendor.send(file, "profile=standard&municipality=990018").code == "FL-CHK-001"
     assert vendor.send(file, "profile=standard&name=a%2Fb").code == "FL-FIL-001"

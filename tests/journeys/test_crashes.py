@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -384,7 +383,8 @@ def _killed(found: World, url: str, paths: tuple[Path, Path], patience_s: float)
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline() == "ready\n", process.stderr.read()
-        time.sleep(patience_s)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(patience_s)
         process.send_signal(signal.SIGKILL)
         said = process.stdout.read()
         error = process.stderr.read()

@@ -337,20 +337,27 @@ _PROGRAM = """
     from fundlink.config import Settings
     from fundlink.connectors.in_memory import InMemoryGateway
     from fundlink.jobs import Jobs
+    from fundlink.store import engine
+
+    honest = engine._commit
+
+    def commit(transaction):
+        print("commit", flush=True)
+        sys.stdin.readline()
+        honest(transaction)
 
     home, url, path, out = sys.argv[1:]
     rooms = bootstrap.build(Settings(home=Path(home), database_url=url, now="2026-11-24T09:00:00+09:00", chunk_rows=50), gateway=InMemoryGateway())
     jobs = Jobs(rooms)
-    print("ready", flush=True)
+    engine._commit = commit
     jobs.intake(Path(path), "standard")
     jobs.reconcile()
     jobs.export(Path(out))
-    print("done", flush=True)
 """
 
 
 def test_killed_for_real_again_and_again_a_file_and_its_clearing_come_through_once(tmp_path: Path, database_url: str) -> None:
-    """Receipts for the bills lie here already, as after a restore; kill -9 falls anywhere in intake, reconcile and export."""
+    """Receipts for the bills lie here already, as after a restore; kill -9 falls in and between commits of intake, reconcile and export."""
     found = world(tmp_path, database_url)
     count, rng = 3000, random.Random(7)
     path, out = tmp_path / "big.csv", tmp_path / "out"
@@ -360,10 +367,11 @@ def test_killed_for_real_again_and_again_a_file_and_its_clearing_come_through_on
     found.receive([found.paid(count + 1, f"T{number}") for number in range(1, 4)])
     found.jobs.rooms.close()
     kills = 0
-    while kills < 40 and _killed(found, database_url, (path, out), rng.uniform(0.0, 0.6)):
+    while _killed(found, database_url, (path, out), rng.randint(4, 16)):
         kills += 1
+        assert kills < 40
     found = world(tmp_path, database_url)
-    assert kills >= 2
+    assert kills >= 4  # the rows alone are more than sixty commits, and no run gets further than sixteen
     assert found.sql("SELECT COUNT(*) FROM bill") == [(count + 1,)]
     assert found.sql("SELECT COUNT(*), COUNT(DISTINCT case_key) FROM slip") == [(count + 1, count + 1)]
     assert found.sql("SELECT COUNT(*) FROM row_problem WHERE code = 'FL-DUP-003'") == [(1,)]
@@ -376,17 +384,25 @@ def test_killed_for_real_again_and_again_a_file_and_its_clearing_come_through_on
     found.jobs.rooms.close()
 
 
-def _killed(found: World, url: str, paths: tuple[Path, Path], patience_s: float) -> bool:
-    """Run the program and kill it after a while; False when it was done before."""
+def _killed(found: World, url: str, paths: tuple[Path, Path], commits: int) -> bool:
+    """Run the program and kill it as soon as it may make its n-th commit; False when it was done before.
+
+    It asks before each commit, so it is never further than the one it was killed in, however fast the machine is.
+    """
     arguments = [sys.executable, "-c", textwrap.dedent(_PROGRAM), str(found.folder / "home"), url, *map(str, paths)]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        assert process.stdout.readline() == "ready\n", process.stderr.read()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience_s)
-        process.send_signal(signal.SIGKILL)
-        said = process.stdout.read()
+        asked = 0
+        while asked < commits and process.stdout.readline() == "commit\n":
+            asked += 1
+            process.stdin.write("\n")
+            process.stdin.flush()
+        if asked == commits:
+            process.send_signal(signal.SIGKILL)
         error = process.stderr.read()
     assert "Traceback" not in error, error
-    return "done" not in said
+    assert process.returncode == (-signal.SIGKILL if asked == commits else 0), error
+    return asked == commits

@@ -58,11 +58,18 @@ class Number(Cell):
             raise Unfit(self.large, expected=self.most())
         return f"{value:0{self.width}d}" if self.filled else str(value)
 
+    def quick_text(self) -> Callable[[Any], Any] | None:
+        return self.write if self.filled else _plain
+
     def fit(self, value: Any, _rng: Random) -> Any:
         return int(str(value or 0)[-self.width :])
 
     def spoil(self) -> str:
         return ",".rjust(self.width, "1") if self.flat else self.spoilt
+
+
+def _plain(value: Any) -> str:
+    return "" if value is None else str(value)
 
 
 class Yen(Number):

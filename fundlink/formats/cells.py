@@ -103,6 +103,14 @@ class Cell:
         """The cell of a value; Unfit when the field cannot hold it."""
         return self.blank() if value is None or value == "" else self.text(value)
 
+    def quick_text(self) -> Callable[[Any], Any] | None:
+        """The cell of a value in the ordinary case; None when it is the value itself.
+
+        It may be wrong where the pattern refuses what comes out, or what comes out is no text: such a row is written by ``write``.
+        A KeyError never leaves it, Unfit may.
+        """
+        return self.write
+
     def blank(self) -> str:
         """The cell of no value."""
         return ""
@@ -118,3 +126,21 @@ class Cell:
     def spoil(self) -> str:
         """A cell that is wrong."""
         return self.spoilt.ljust(self.width) if self.flat else self.spoilt
+
+
+class Memo(dict[Any, str]):
+    """Texts of values written so far, for kinds with few of them: a file has few days, years and codes."""
+
+    def __init__(self, write: Callable[[Any], str]) -> None:
+        super().__init__()
+        self.write = write
+
+    def __missing__(self, value: Any) -> str:
+        text = self.write(value)
+        if len(self) > _REMEMBERED:
+            self.clear()
+        self[value] = text
+        return text
+
+
+_REMEMBERED = 4096

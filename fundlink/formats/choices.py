@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from fundlink.formats import charset
-from fundlink.formats.cells import Cell, Note, Unfit
+from fundlink.formats.cells import Cell, Memo, Note, Unfit
 from fundlink.formats.layout import Field
 
 DEFAULT_CODES = {"fund_code": "fund_codes", "action": "actions"}
@@ -69,6 +69,9 @@ class CodeCell(Cell):
         if value not in self.theirs:
             raise Unfit("FL-CODE-001", expected=_some(self.theirs))
         return self.theirs[value]
+
+    def quick_text(self) -> Callable[[Any], Any] | None:
+        return Memo(self.write).__getitem__
 
     def fit(self, value: Any, rng: Random) -> Any:
         return value if value in self.theirs else rng.choice(list(self.theirs))

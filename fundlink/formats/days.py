@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fundlink.formats import dates
-from fundlink.formats.cells import BLANKS, Cell, Note, Unfit
+from fundlink.formats.cells import BLANKS, Cell, Memo, Note, Unfit
 
 _SERIAL_DAY = re.compile("[3-6][0-9]{4}").fullmatch
 
@@ -51,6 +51,9 @@ class Date(Cell):
             return dates.write_day(self.form, str(value), self.setting.era)
         except ValueError as error:
             raise Unfit("FL-DATE-001") from error
+
+    def quick_text(self) -> Callable[[Any], Any] | None:
+        return Memo(self.write).__getitem__
 
     def spoil(self) -> str:
         wrong = {"iso": "2026-02-30", "ymd": "20260230", "wareki7": "5080230", "wareki6": "080230", "wareki": "R8.02.30"}
@@ -136,6 +139,9 @@ class Year(Cell):
             return dates.write_year(int(value), self.setting.era, self.width) if self.wareki else f"{int(value):04d}"
         except ValueError as error:
             raise Unfit("FL-VAL-002", expected=self._example()) from error
+
+    def quick_text(self) -> Callable[[Any], Any] | None:
+        return Memo(self.write).__getitem__
 
     def spoil(self) -> str:
         return "X" * self.width

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from operator import itemgetter
 from typing import Any, BinaryIO, NamedTuple
 
@@ -19,7 +20,7 @@ from fundlink.domain.problems import Problem, problem
 from fundlink.formats import charset
 from fundlink.formats.layout import Field
 from fundlink.formats.reading import Reader, Sourced
-from fundlink.formats.rows import Row, Unreadable
+from fundlink.formats.rows import SEP, Row, Unreadable
 from fundlink.formats.writing import checked, refuse_unwritable
 
 LONGEST_LINE = 1 << 20
@@ -225,6 +226,7 @@ def _opening_quote(text: str) -> str | None:
 
 
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\x00")
+_MAYBE_DANGEROUS = re.compile(f"(?:^|{SEP})[{re.escape(''.join(_DANGEROUS))}]").search
 _GUARDED_KINDS = ("text", "alnum", "kana")
 
 
@@ -237,13 +239,10 @@ def lines_of(form: Delimited, written: Iterable[Sequence[str]]) -> Iterator[byte
         yield b"\xef\xbb\xbf"
     if form.header:
         writer.writerow([cell.row.ja for cell in form.row.cells])
-    block: list[Sequence[str]] = []
-    for cells in written:
-        block.append(cells)
-        writer.writerow(_guarded(cells, guarded))
-        if len(block) == BLOCK_ROWS:
-            yield _taken(form, out, block)
-            block.clear()
+    rows = iter(written)
+    while block := list(islice(rows, BLOCK_ROWS)):
+        writer.writerows([_guarded(cells, guarded) if _MAYBE_DANGEROUS(SEP.join(cells)) else cells for cells in block])
+        yield _taken(form, out, block)
     yield _taken(form, out, block)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from fundlink.domain.values import addressee_check_digit, is_municipality_code, municipality_check_digit
 from fundlink.formats import charset
-from fundlink.formats.cells import Cell, Note, Unfit, was_damaged
+from fundlink.formats.cells import Cell, Memo, Note, Unfit, was_damaged
 
 _WAS_A_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?").fullmatch
 
@@ -83,6 +83,12 @@ class Digit(Cell):
         zeros = self.row.form == "zero" or (self.flat and self.exact > 0)
         return digits.zfill(self.width) if zeros else digits
 
+    def quick_text(self) -> Callable[[Any], Any] | None:
+        if self.row.name == "municipality_code":
+            return Memo(self.write).__getitem__
+        # a value of another width does not match the pattern, so zeros are added and cut off in the thorough way
+        return self.write if self.flat else None
+
     def fit(self, value: Any, _rng: Random) -> Any:
         digits = re.sub("[^0-9]", "1", str(value))
         if self.exact:
@@ -150,6 +156,9 @@ class Alnum(Cell):
         if self.width and len(bare) > self.width:
             raise Unfit("FL-VAL-003", expected=f"{self.width} 桁")
         return bare
+
+    def quick_text(self) -> Callable[[Any], Any] | None:
+        return None
 
     def fit(self, value: Any, _rng: Random) -> Any:
         return str(value)[-self.width :] if self.width else str(value)

@@ -67,6 +67,9 @@ class Text(Cell):
             notes.append(("FL-CHR-002", ()))
         return bare
 
+    def quick_text(self) -> Callable[[Any], Any] | None:
+        return None
+
     def measure(self, text: str) -> None:
         """Unfit when the text is wider than its field."""
         if not self.width:
@@ -107,6 +110,9 @@ class Kana(Text):
         if self.outside(bare):
             notes.append(("FL-FIX-003" if self.flat else "FL-CHR-005", ()))
         return bare
+
+    def quick_text(self) -> Callable[[Any], Any] | None:
+        return self.write if self.row.form in ("half", "full") else None
 
     def text(self, value: Any) -> str:
         if self.row.form == "half":

@@ -48,22 +48,80 @@ def checked(row: Row, records: Iterable[Any], header: Mapping[str, Any]) -> Writ
 
 
 def checker(row: Row, header: Mapping[str, Any]) -> Callable[[Any, int], list[str]]:
-    """A function from a record and its number to its checked cells; ProblemError names every field that cannot be written."""
+    """A function from a record and its number to its checked cells; ProblemError names every field that cannot be written.
+
+    A record is first written the quick way: its values in the order of the cells, converted where a kind says so. When the row's
+    expression takes that, it is right beyond doubt; when not, every cell writes for itself and says what is wrong.
+    """
     getters = [getter(row, cell.row.name if cell.row.kept else "", header) for cell in row.cells]
-    plan = [(cell.write, get) for cell, get in zip(row.cells, getters, strict=True)]
+    quick = _quick(row, getters)
     match, join = row.match, SEP.join
 
     def cells_of(record: Any, number: int) -> list[str]:
         try:
-            cells = [write(get(record)) for write, get in plan]
-        except Unfit:
-            refuse(row.cells, [get(record) for get in getters], number)
-            raise
-        if match(join(cells)) is None:
-            recheck(row.cells, cells, number)
-        return cells
+            cells = quick(record)
+            if match(join(cells)) is not None:
+                return cells
+        except (Unfit, TypeError):  # TypeError: no text where the quick way takes the value as it is
+            pass
+        return _thorough(row, getters, record, number)
 
     return cells_of
+
+
+def _quick(row: Row, getters: Sequence[Callable[[Any], Any]]) -> Callable[[Any], list[str]]:
+    """A function from a record to its cells, not checked yet; raises Unfit for what a kind cannot write."""
+    names = row.spec.record._fields
+    constants: list[str | None] = []
+    places: list[int] = []
+    plan: list[tuple[int, Callable[[Any], str]]] = []
+    derived: list[tuple[int, Callable[[Any], str]]] = []
+    for at, (cell, get) in enumerate(zip(row.cells, getters, strict=True)):
+        name = cell.row.name if cell.row.kept else ""
+        if name in names:
+            places.append(names.index(name))
+            convert = cell.quick_text()
+            plan += [] if convert is None else [(at, convert)]
+            continue
+        places.append(len(names) + len(constants))
+        constants.append(None if name in row.spec.derived else _constant(cell, get(None)))
+        derived += [(at, _composed(cell.write, get))] if name in row.spec.derived else []
+    pick, rest = itemgetter(*places, 0), tuple(constants)  # the 0 makes it a tuple also for a single field
+
+    def cells(record: Any) -> list[str]:
+        found = list(pick(record + rest))
+        del found[-1]
+        for at, convert in plan:
+            found[at] = convert(found[at])
+        for at, make in derived:
+            found[at] = make(record)
+        return found
+
+    return cells
+
+
+def _composed(write: Callable[[Any], str], get: Callable[[Any], Any]) -> Callable[[Any], str]:
+    return lambda record: write(get(record))
+
+
+def _constant(cell: Cell, value: Any) -> str | None:
+    """The text of what is the same in every record of a file; None when it cannot be written, which each record then tells."""
+    try:
+        return cell.write(value)
+    except Unfit:
+        return None
+
+
+def _thorough(row: Row, getters: Sequence[Callable[[Any], Any]], record: Any, number: int) -> list[str]:
+    """The cells of a record written one by one; raises for what cannot be."""
+    try:
+        cells = [cell.write(get(record)) for cell, get in zip(row.cells, getters, strict=True)]
+    except Unfit:
+        refuse(row.cells, [get(record) for get in getters], number)
+        raise
+    if row.match(SEP.join(cells)) is None:
+        recheck(row.cells, cells, number)
+    return cells
 
 
 def refuse(cells: Sequence[Cell], values: Sequence[Any], number: int) -> None:

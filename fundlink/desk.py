@@ -11,7 +11,11 @@ from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.values import is_municipality_code
 from fundlink.pipeline.rooms import Rooms
-from fundlink.store import audit, bills, closing, days, files, lookup
+from fundlink.reconcile import suggestions
+from fundlink.reconcile.explaining import compared, rejected
+from fundlink.reconcile.outcomes import classify
+from fundlink.reconcile.suggestions import Candidate, Payment, Suggestion
+from fundlink.store import audit, bills, closing, days, explain, files, lookup
 from fundlink.store.days import DayRow
 from fundlink.store.lookup import BillView
 
@@ -59,6 +63,40 @@ def _two_persons(who: str, approved_by: str) -> None:
         raise UsageError("実施者（--as）と承認者（--approved-by）を指定してください。")
     if who.strip() == approved_by.strip():
         raise UsageError("実施者と承認者は別の人でなければなりません。")
+
+
+def explain_payment(rooms: Rooms, transaction_key: str) -> dict[str, Any]:
+    """Why a payment has its outcome: statements, rule, fields compared, rules rejected before it, and what else may have been meant."""
+    with rooms.store.read() as connection:
+        stated = explain.statements(connection, transaction_key)
+        if not stated:
+            raise ProblemError([problem("FL-RCP-004", place=transaction_key)])
+        judged = explain.judged(connection, transaction_key)
+        near = _meant(connection, stated[-1]) if not judged or judged[-1].outcome == "unknown_bill" else []
+    told: dict[str, Any] = {"transaction_key": transaction_key, "statements": [row._asdict() for row in stated], "outcome": None}
+    if judged:
+        now = judged[-1]
+        rule = classify(now.evidence)
+        told |= {
+            "outcome": now.outcome, "rule": rule.rule, "ja": rule.ja, "bill_key": now.bill_key, "at": now.at,
+            "compared": compared(now.evidence), "rejected": rejected(now.evidence),
+        }  # fmt: skip
+    before = [{"outcome": row.outcome, "at": row.at} for row in judged[:-1]]
+    return {**told, "before": before, "suggestions": [_suggested(one) for one in near]}
+
+
+def _meant(connection: Any, stated: explain.Statement) -> list[Suggestion]:
+    payment = Payment(stated.case_key, stated.confirmation_number, stated.fund_code, stated.amount_yen, stated.paid_on)
+    near = explain.slips_among(connection, stated.institution_code, suggestions.near_keys(stated.case_key))
+    return suggestions.rank(payment, (Candidate(*row) for row in near))
+
+
+def _suggested(found: Suggestion) -> dict[str, Any]:
+    slip = found.candidate
+    return {
+        "bill_key": slip.bill_key, "case_key": slip.case_key, "total_yen": slip.total_yen, "state": slip.state,
+        "distance": found.distance, "reasons": list(found.reasons),
+    }  # fmt: skip
 
 
 def add_municipality(rooms: Rooms, code: str, name: str) -> dict[str, Any]:

@@ -110,6 +110,10 @@ class Jobs:
             done = pipeline.run(self.rooms, pipeline.VERBS[name], ticket)
         return {key: done[key] for key in keys}
 
+    def explain(self, transaction_key: str) -> Ticket:
+        """Why a payment has its outcome; reads only."""
+        return desk.explain_payment(self.rooms, transaction_key)
+
     def reissue(self, bill: str, who: str, approved_by: str) -> Ticket:
         """A new eL number for a bill."""
         with self._stream("desk"):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fundlink.cli.show import emit, problem_lines
+from fundlink.cli.show import emit, explained_lines, problem_lines
 from fundlink.cli.verbs import Json, jobs
 
 municipality_app = typer.Typer(help="団体の登録と一覧。", no_args_is_help=True, rich_markup_mode=None)
@@ -82,6 +82,17 @@ def rollback(
     return 0
 
 
+def explain(
+    transaction_key: Annotated[str, typer.Argument(metavar="TRANSACTION_KEY", help="取引番号（消込ファイルや収納電文にある）")],
+    as_json: Json = False,
+) -> int:
+    """納付の判定の理由を示す（比べた項目、外れた規則、番号違いの候補）。"""
+    with jobs() as work:
+        result = work.explain(transaction_key)
+    emit(result, as_json=as_json, words=lambda r: "\n".join(explained_lines(r)))
+    return 0
+
+
 @keys_app.command("show")
 def show(as_json: Json = False) -> int:
     """鍵と証明書の場所、証明書の指紋を表示する。"""
@@ -141,6 +152,7 @@ def register(app: typer.Typer) -> None:
     app.command()(reissue)
     app.command()(close)
     app.command()(rollback)
+    app.command()(explain)
     app.command()(verify)
     app.add_typer(municipality_app, name="municipality")
     app.add_typer(keys_app, name="keys")

@@ -55,6 +55,24 @@ def problem_lines(problems: list[dict[str, Any]], most: int = 20) -> list[str]:
     return lines
 
 
+def explained_lines(told: Mapping[str, Any]) -> list[str]:
+    """Why a payment has its outcome, for people."""
+    last = told["statements"][-1]
+    lines = [f"取引 {told['transaction_key']}  {yen(last['amount_yen'])}  領収日 {last['paid_on']}  案件特定キー {last['case_key']}"]
+    if told["outcome"] is None:
+        return [*lines, "まだ突合していません。`fundlink reconcile` のあとで見てください。"]
+    bill = f"  請求 {told['bill_key']}" if told["bill_key"] else ""
+    lines += [f"判定: {told['ja']}（規則 {told['rule']}）{bill}", "比べたこと:"]
+    lines += [f"  {row['ja']}" for row in told["compared"]]
+    lines += ["先に見て外れた規則:"] if told["rejected"] else []
+    lines += [f"  {row['rule']} {row['ja']}: {row['why']}" for row in told["rejected"]]
+    lines += ["番号を誤ったとすれば（近い順。自動では結び付けません）:"] if told["suggestions"] else []
+    return lines + [
+        f"  {one['bill_key']}  {yen(one['total_yen'])}  {one['distance']} か所違い  {'・'.join(one['reasons'])}"
+        for one in told["suggestions"]
+    ]
+
+
 class ProgressTeller:
     """A bar on a terminal after two seconds; elsewhere one line a minute."""
 

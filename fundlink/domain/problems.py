@@ -318,6 +318,12 @@ CATALOGUE: dict[str, Meaning] = {
         "A receipt with a known transaction key but other content; the first one is kept.",
         *_ASK_SENDER,
     ),
+    "FL-RCP-004": _error(
+        "その取引番号の収納は届いていません。",
+        "No receipt with this transaction key has arrived.",
+        "取引番号を確かめ、`fundlink collect` のあとでもう一度試してください。",
+        "Check the transaction key, run `fundlink collect` and try again.",
+    ),
     "FL-RCP-005": _error("別の団体の収納です。", "A receipt of another municipality.", *_ASK_SENDER),
     "FL-SET-001": _error(
         "同じ版の払込通知で内容の違うものが届きました。先の記録を残しています。",

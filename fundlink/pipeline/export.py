@@ -50,6 +50,10 @@ def write_clearings(rooms: Rooms, ticket: Ticket) -> Ticket:
             continue
         entries, yen = entries + group[4], yen + group[5]
         rooms.progress("export", entries, None)
+    if groups:
+        with rooms.store.write() as connection:
+            rooms.store.serialise(connection, "export")
+            clearings.mark_handed(connection, rooms.now())
     return {"entries": entries, "yen": yen, "problems": refused}
 
 
@@ -61,9 +65,8 @@ def _write_clearing(rooms: Rooms, group: tuple[str, str, int, int, int, int], se
         name = f"clearing-{code}-{shape}-{first:010d}-{last:010d}{message_suffix(message)}"
         header = {**_header(rooms, code, first), "record_count": count}
         values = {"kind": "clearing", "name": name, "municipality_code": code, "profile": shape, "records": count, "yen": yen}
-        where = clearings.group_condition()
-        with closing(clearings.entries(connection, attached=ATTACHED, where=where, code=code, profile=profile, last=last)) as found:
-            body = message.writer(seen.watch(clearing_entry(entry) for entry in found), header)
+        with closing(clearings.entries_of_group(connection, (code, profile, last), attached=ATTACHED)) as found:
+            body = message.writer(seen.watch(map(clearing_entry, found)), header)
             file_id = _keep(rooms, connection, body, values)
         assert clearings.hand_over(connection, file_id, (code, profile, last)) == seen.records == count
 
@@ -183,17 +186,14 @@ class _Seen:
 
 def clearing_entry(entry: Entry) -> ClearingEntry:
     """The entry as a core system gets it: the yen spread over 料, 督促 and 延滞, bill attributes where a bill is certain."""
-    parts = allocate(
-        entry.amount_yen, charge_yen=entry.charge_yen or 0, reminder_fee_yen=entry.reminder_fee_yen or 0, late_charge_yen=entry.late_charge_yen or 0
-    )  # fmt: skip
-    return ClearingEntry(
-        entry.entry_number, entry.stage, entry.outcome, entry.transaction_key, entry.channel, entry.amount_yen,
-        parts.charge_yen, parts.reminder_fee_yen, parts.late_charge_yen, entry.paid_on, entry.booked_on, entry.settled_on,
-        entry.institution_code, entry.case_key, entry.confirmation_number, entry.municipality_code, entry.fund_code,
-        entry.levy_year, entry.relevant_year, entry.fiscal_year, entry.notice_number or "", entry.installment or "",
-        entry.subject_code or "", entry.child_number or "", entry.addressee_number or "", entry.department_code or "",
-        entry.charge_yen, entry.reminder_fee_yen, entry.late_charge_yen, entry.due_on, entry.payable_until,
-        "", "", "", "", "", entry.core_key or "",
+    paid, (charge, reminder, late) = entry.amount_yen, entry[23:26]
+    parts: tuple[int, int, int] = (charge, reminder, late)
+    if charge is None or charge + reminder + late != paid:  # else paid as billed, so every part is
+        parts = allocate(paid, charge_yen=charge or 0, reminder_fee_yen=reminder or 0, late_charge_yen=late or 0)
+    keys = entry[17:23] if entry.notice_number is not None else ("",) * 6
+    # in the order of ClearingEntry: the facts, the parts, the bill; a million of these are made
+    return tuple.__new__(
+        ClearingEntry, (*entry[:6], *parts, *entry[6:17], *keys, *entry[23:28], "", "", "", "", "", entry.core_key or "")
     )  # fmt: skip
 
 

@@ -67,7 +67,8 @@ def rows(connection: Connection, statement: str, **values: Any) -> Sequence[Any]
 def stream(connection: Connection, statement: str, **values: Any) -> Iterator[Any]:
     """The rows of a query of any size, some thousand at a time."""
     with connection.execute(sa.text(statement).execution_options(yield_per=STREAMED_ROWS), values) as result:  # closed also when left early
-        yield from result
+        for block in result.partitions():
+            yield from block
 
 
 def scalar(connection: Connection, statement: str, **values: Any) -> Any:

@@ -87,29 +87,33 @@ def compose(connection: Connection, *, attached: Sequence[str], at: str) -> int:
     newest = bulk.scalar(connection, "SELECT MAX(id) FROM outcome")
     if newest is None or int(newest) == last:
         return 0
-    bulk.fresh_temporary(
-        connection, "new_entry",
-        "place BIGINT, transaction_key TEXT, outcome_id BIGINT, stage TEXT, municipality_code TEXT, profile TEXT",
-    )  # fmt: skip
     _list_changed(connection, last)
-    _withdraw(connection)
-    _hand_over(connection, attached)
+    first = int(bulk.scalar(connection, "SELECT COALESCE(MAX(entry_number), 0) FROM clearing_entry"))
     made = bulk.run(
         connection,
-        """INSERT INTO clearing_entry (entry_number, transaction_key, outcome_id, stage, municipality_code, profile, at)
-           SELECT (SELECT COALESCE(MAX(entry_number), 0) FROM clearing_entry) + ROW_NUMBER() OVER (ORDER BY place, stage DESC),
-                  transaction_key, outcome_id, stage, municipality_code, profile, CAST(:at AS TEXT) FROM new_entry""",
-        at=at,
-    )
-    bulk.insert_rows(connection, "export_mark", ("last_outcome_id", "at"), [(int(newest), at)])
+        f"""INSERT INTO clearing_entry (entry_number, transaction_key, outcome_id, stage, municipality_code, profile, at)
+            SELECT CAST(:first AS BIGINT) + ROW_NUMBER() OVER (ORDER BY n.place, n.stage DESC),
+                   n.transaction_key, n.outcome_id, n.stage, n.municipality_code, n.profile, CAST(:at AS TEXT)
+            FROM ({_WITHDRAWN} UNION ALL {_handed_over(attached)}) n""",
+        first=first, at=at,
+    )  # fmt: skip
+    _mark(connection, int(newest), _handed_until(connection), at)
     return made
+
+
+def _mark(connection: Connection, last_outcome_id: int, handed_until: int, at: str) -> None:
+    bulk.insert_rows(connection, "export_mark", ("last_outcome_id", "handed_until", "at"), [(last_outcome_id, handed_until, at)])
+
+
+def _handed_until(connection: Connection) -> int:
+    return int(bulk.scalar(connection, "SELECT handed_until FROM export_mark ORDER BY id DESC LIMIT 1") or 0)
 
 
 def _list_changed(connection: Connection, last: int) -> None:
     """Transactions with a newer outcome, beside the entry that stands for them so far (none after a withdrawal)."""
     bulk.fresh_temporary(
         connection, "changed",
-        """transaction_key TEXT PRIMARY KEY, outcome_id BIGINT, outcome TEXT, stage TEXT, municipality_code TEXT, bill_id BIGINT,
+        """transaction_key TEXT, outcome_id BIGINT, outcome TEXT, stage TEXT, municipality_code TEXT, bill_id BIGINT,
            before_outcome_id BIGINT, before_outcome TEXT, before_stage TEXT, before_municipality TEXT, before_profile TEXT, moved INTEGER""",
     )  # fmt: skip
     bulk.run(
@@ -129,27 +133,21 @@ def _list_changed(connection: Connection, last: int) -> None:
     bulk.analyze(connection, "changed")
 
 
-def _withdraw(connection: Connection) -> None:
-    """What stands and is wrong now: another outcome, or the confirmation named another slip or amount than was told before it."""
-    bulk.run(
-        connection,
-        """INSERT INTO new_entry (place, transaction_key, outcome_id, stage, municipality_code, profile)
-           SELECT outcome_id, transaction_key, before_outcome_id, '9', before_municipality, before_profile FROM changed
-           WHERE before_outcome_id IS NOT NULL AND (before_outcome <> outcome OR moved = 1)""",
-    )
+# what stands and is wrong now: another outcome, or the confirmation named another slip or amount than was told before it
+_WITHDRAWN = """
+    SELECT outcome_id AS place, transaction_key, before_outcome_id AS outcome_id, '9' AS stage,
+           before_municipality AS municipality_code, before_profile AS profile
+    FROM changed WHERE before_outcome_id IS NOT NULL AND (before_outcome <> outcome OR moved = 1)"""
 
 
-def _hand_over(connection: Connection, attached: Sequence[str]) -> None:
+def _handed_over(attached: Sequence[str]) -> str:
     """New entries, in the profile the bill first came in; receipts without a certain bill go in the fallback profile."""
-    bulk.run(
-        connection,
-        f"""INSERT INTO new_entry (place, transaction_key, outcome_id, stage, municipality_code, profile)
-            SELECT c.outcome_id, c.transaction_key, c.outcome_id, c.stage, c.municipality_code,
-                   CASE WHEN c.outcome IN ({words(attached)}) THEN f.profile ELSE '{FALLBACK_PROFILE}' END
-            FROM changed c LEFT JOIN bill b ON b.id = c.bill_id LEFT JOIN file f ON f.id = b.file_id
-            WHERE c.outcome <> 'withdrawn'
-              AND (c.before_outcome_id IS NULL OR c.before_outcome <> c.outcome OR c.moved = 1 OR c.before_stage <> c.stage)""",
-    )
+    return f"""
+        SELECT c.outcome_id, c.transaction_key, c.outcome_id, c.stage, c.municipality_code,
+               CASE WHEN c.outcome IN ({words(attached)}) THEN f.profile ELSE '{FALLBACK_PROFILE}' END
+        FROM changed c LEFT JOIN bill b ON b.id = c.bill_id LEFT JOIN file f ON f.id = b.file_id
+        WHERE c.outcome <> 'withdrawn'
+          AND (c.before_outcome_id IS NULL OR c.before_outcome <> c.outcome OR c.moved = 1 OR c.before_stage <> c.stage)"""
 
 
 def entries(connection: Connection, *, attached: Sequence[str], after: int = 0, limit: int | None = None, where: str = "TRUE", **values: Any) -> Generator[Entry]:  # fmt: skip
@@ -161,18 +159,22 @@ def entries(connection: Connection, *, attached: Sequence[str], after: int = 0, 
     )  # fmt: skip
     statement = f"""
         SELECT e.entry_number, e.stage, o.outcome, e.transaction_key, r.channel, r.amount_yen, r.paid_on, r.booked_on,
-               (SELECT MAX(t.transfer_on) FROM settlement t WHERE t.business_day = r.booked_on
-                  AND t.municipality_code = r.municipality_code AND t.fund_code = r.fund_code),
+               t.transfer_on,
                r.institution_code, r.case_key, r.confirmation_number, r.municipality_code, r.fund_code, {", ".join(map(bill.format, names))}
         FROM clearing_entry e JOIN outcome o ON o.id = e.outcome_id JOIN receipt r ON r.id = o.receipt_id
         LEFT JOIN bill_version w ON w.id = o.version_id
+        LEFT JOIN (SELECT business_day, municipality_code, fund_code, MAX(transfer_on) AS transfer_on FROM settlement
+                   GROUP BY business_day, municipality_code, fund_code) t
+          ON t.business_day = r.booked_on AND t.municipality_code = r.municipality_code AND t.fund_code = r.fund_code
         WHERE e.entry_number > :after AND {where} ORDER BY e.entry_number {"LIMIT :limit" if limit is not None else ""}"""
     bound = {"after": after, **({"limit": limit} if limit is not None else {}), **values}
+    new = tuple.__new__
     for row in bulk.stream(connection, statement, **bound):
-        yield Entry(*row)
+        yield new(Entry, row)
 
 
-_NOT_HANDED = "COALESCE((SELECT 1 FROM clearing_handover h WHERE h.entry_number = e.entry_number), 0) = 0"
+# all entries up to the mark stand in files: the history is not searched again
+_NOT_HANDED = "e.entry_number > :mark AND COALESCE((SELECT 1 FROM clearing_handover h WHERE h.entry_number = e.entry_number), 0) = 0"
 
 
 def entry_groups(connection: Connection) -> list[tuple[str, str, int, int, int, int]]:
@@ -183,13 +185,19 @@ def entry_groups(connection: Connection) -> list[tuple[str, str, int, int, int, 
                    SUM(CASE WHEN e.stage = '9' THEN -r.amount_yen ELSE r.amount_yen END)
             FROM clearing_entry e JOIN outcome o ON o.id = e.outcome_id JOIN receipt r ON r.id = o.receipt_id
             WHERE {_NOT_HANDED} GROUP BY e.municipality_code, e.profile ORDER BY e.municipality_code, e.profile""",
+        mark=_handed_until(connection),
     )
     return [(str(a), str(b), int(c), int(d), int(n), int(y)) for a, b, c, d, n, y in found]
 
 
-def group_condition() -> str:
-    """The ``where`` of ``entries`` for one group of ``entry_groups`` (binds code, profile, last)."""
-    return f"e.municipality_code = :code AND e.profile = :profile AND e.entry_number <= :last AND {_NOT_HANDED}"
+def entries_of_group(connection: Connection, group: tuple[str, str, int], *, attached: Sequence[str]) -> Generator[Entry]:
+    """The entries of a group (municipality, profile, last number) of ``entry_groups``, streamed."""
+    code, profile, last = group
+    mark = _handed_until(connection)
+    return entries(connection, attached=attached, where=_IN_GROUP, code=code, profile=profile, last=last, mark=mark)
+
+
+_IN_GROUP = f"e.municipality_code = :code AND e.profile = :profile AND e.entry_number <= :last AND {_NOT_HANDED}"
 
 
 def hand_over(connection: Connection, export_file_id: int, group: tuple[str, str, int]) -> int:
@@ -198,9 +206,20 @@ def hand_over(connection: Connection, export_file_id: int, group: tuple[str, str
     return bulk.run(
         connection,
         f"""INSERT INTO clearing_handover (entry_number, export_file_id)
-            SELECT e.entry_number, CAST(:file AS BIGINT) FROM clearing_entry e WHERE {group_condition()} ORDER BY e.entry_number""",
-        file=export_file_id, code=code, profile=profile, last=last,
+            SELECT e.entry_number, CAST(:file AS BIGINT) FROM clearing_entry e WHERE {_IN_GROUP} ORDER BY e.entry_number""",
+        file=export_file_id, code=code, profile=profile, last=last, mark=_handed_until(connection),
     )  # fmt: skip
+
+
+def mark_handed(connection: Connection, at: str) -> None:
+    """Note up to which number all entries stand in files; the mark stays behind an entry that could not be written."""
+    mark = _handed_until(connection)
+    waiting = bulk.scalar(connection, f"SELECT MIN(e.entry_number) FROM clearing_entry e WHERE {_NOT_HANDED}", mark=mark)
+    newest = bulk.scalar(connection, "SELECT MAX(entry_number) FROM clearing_entry")
+    until = int(newest or 0) if waiting is None else int(waiting) - 1
+    if until > mark:
+        last = bulk.scalar(connection, "SELECT last_outcome_id FROM export_mark ORDER BY id DESC LIMIT 1")
+        _mark(connection, int(last or 0), until, at)
 
 
 def clear_slips(connection: Connection, export_file_id: int, *, paying: Sequence[str], before: Sequence[str], at: str) -> int:

@@ -479,11 +479,12 @@ class SlipHandover(SQLModel, table=True):
 
 
 class ExportMark(SQLModel, table=True):
-    """How far outcomes have been turned into clearing entries; the newest row counts."""
+    """How far outcomes have been turned into clearing entries, and entries written to files; the newest row counts."""
 
     __tablename__ = "export_mark"
     id: int = _key()
     last_outcome_id: int = Field(sa_type=sa.BigInteger)
+    handed_until: int = Field(sa_type=sa.BigInteger)  # every entry up to this number stands in a file
     at: str
 
 

@@ -133,6 +133,7 @@ def upgrade() -> None:
         "export_mark",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("last_outcome_id", sa.BigInteger(), nullable=False),
+        sa.Column("handed_until", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )

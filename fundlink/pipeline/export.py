@@ -186,10 +186,10 @@ class _Seen:
 
 def clearing_entry(entry: Entry) -> ClearingEntry:
     """The entry as a core system gets it: the yen spread over 料, 督促 and 延滞, bill attributes where a bill is certain."""
-    paid, (charge, reminder, late) = entry.amount_yen, entry[23:26]
+    paid, charge, reminder, late = entry.amount_yen, entry.charge_yen or 0, entry.reminder_fee_yen or 0, entry.late_charge_yen or 0
     parts: tuple[int, int, int] = (charge, reminder, late)
-    if charge is None or charge + reminder + late != paid:  # else paid as billed, so every part is
-        parts = allocate(paid, charge_yen=charge or 0, reminder_fee_yen=reminder or 0, late_charge_yen=late or 0)
+    if charge + reminder + late != paid:  # else paid as billed, so every part is
+        parts = allocate(paid, charge_yen=charge, reminder_fee_yen=reminder, late_charge_yen=late)
     keys = entry[17:23] if entry.notice_number is not None else ("",) * 6
     # in the order of ClearingEntry: the facts, the parts, the bill; a million of these are made
     return tuple.__new__(

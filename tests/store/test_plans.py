@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -80,7 +79,7 @@ def _live(found: World, watcher: Watcher, out: Path, tell: Callable[[str], Abstr
     """Every verb of a small day, twice: fresh bills, then changes, cancellations and money that comes again."""
     jobs, new = found.jobs, range(1, NEW + 1)
     changes = [bill(number, **({"action": "9"} if number % 2 else {"charge_yen": 7})) for number in range(1, 11)]
-    acts = (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: found.intake(map(bill, new), name="a.csv"),
         jobs.submit,
         lambda: found.intake(changes, name="b.csv"),
@@ -134,7 +133,7 @@ class _Counters:
         with psycopg.connect(store.url.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True) as own:
             others = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             while own.execute(others).fetchone() != (0,):
-                time.sleep(0.01)
+                own.execute("SELECT pg_sleep(0.01)")
             told = own.execute(
                 """SELECT t.relname, t.seq_tup_read + COALESCE((SELECT SUM(i.idx_tup_read) FROM pg_stat_user_indexes i WHERE i.relid = t.relid), 0)
                    FROM pg_stat_user_tables t"""

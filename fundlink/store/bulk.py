@@ -6,12 +6,15 @@ Called by the other modules of this room. Tuples go in as they are; nothing is l
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 STREAMED_ROWS = 5_000
+_text = lru_cache(1024)(sa.text)
+"""One object a statement: parsing its text for bound names costs more than a small statement itself."""
 
 
 def insert_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -56,20 +59,20 @@ def grown(connection: Connection, rows: int, *names: str) -> None:
 
 def run(connection: Connection, statement: str, **values: Any) -> int:
     """Execute one statement with bound values; the number of rows it touched."""
-    return connection.execute(sa.text(statement), values).rowcount
+    return connection.execute(_text(statement), values).rowcount
 
 
 def rows(connection: Connection, statement: str, **values: Any) -> Sequence[Any]:
     """All rows of a query whose answer is known to be small."""
-    return connection.execute(sa.text(statement), values).all()
+    return connection.execute(_text(statement), values).all()
 
 
 def stream(connection: Connection, statement: str, **values: Any) -> Iterator[Any]:
     """The rows of a query of any size, some thousand at a time."""
-    with connection.execute(sa.text(statement).execution_options(yield_per=STREAMED_ROWS), values) as result:  # closed also when left early
+    with connection.execute(_text(statement).execution_options(yield_per=STREAMED_ROWS), values) as result:  # closed also when left early
         yield from result
 
 
 def scalar(connection: Connection, statement: str, **values: Any) -> Any:
     """The first column of the first row, or None."""
-    return connection.execute(sa.text(statement), values).scalar()
+    return connection.execute(_text(statement), values).scalar()

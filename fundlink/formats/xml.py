@@ -63,8 +63,9 @@ class XmlForm:
         namespace = f"{{{self.given.namespace}}}"
         places = {namespace + self.elements[cell]: at for at, cell in enumerate(self.row.cells)}
         tags = (f"{namespace}Header", namespace + self.record)
-        tally, taker, number, empty = Tally(self.controls), self.row.taker(), 0, [""] * self.row.count
+        tally, taker, number, full = Tally(self.controls), self.row.taker(), 0, self.row.count
         values: dict[str, Any] = {}
+        in_order = False
         for element in safe_xml.iterparse(stream, tag=tags, schema=schema(self.given.xsd)):
             if element.tag == tags[0]:
                 values = self._read_header(element, namespace)
@@ -72,13 +73,23 @@ class XmlForm:
                 taker = self.row.taker(values)
                 continue
             number += 1
-            cells = empty.copy()
-            for child in element:
-                cells[places[str(child.tag)]] = child.text or ""
+            # the schema has one order of elements, so what holds for one complete record holds for all of them
+            if in_order and len(element) == full:
+                cells = [child.text or "" for child in element]
+            else:
+                cells, in_order = self._cells(element, places)
             self._count(tally, cells, number)
             reader.placing = partial(self._placed, number)
             yield number, cells, taker
         self._agree(tally, values)
+
+    def _cells(self, element: etree._Element, places: Mapping[str, int]) -> tuple[list[str], bool]:
+        """The cells of a record by the names of its elements, and whether all are there in the order of the layout."""
+        cells, order = [""] * self.row.count, []
+        for child in element:
+            order.append(places[str(child.tag)])
+            cells[order[-1]] = child.text or ""
+        return cells, order == list(range(self.row.count))
 
     def _read_header(self, element: etree._Element, namespace: str) -> dict[str, Any]:
         texts = {str(child.tag).removeprefix(namespace): child.text or "" for child in element}

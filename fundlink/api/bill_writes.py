@@ -63,7 +63,7 @@ async def cancel_bill(
         strict_object(body, ())
         bill = _held(api, connection, name, municipality_code)
         if bill.effect == "cancelled":
-            return shown_bill(api, bill, 200, {"effect": "unchanged", "intake_id": None, "warnings": []})
+            return shown_bill(api, bill, {"effect": "unchanged", "intake_id": None, "warnings": []})
         if bill.is_paid:
             raise ProblemError([problem("FL-BIL-005", state="paid")])
         row = b"".join(api.rooms.profile(PROFILE).message("billing").writer([cancellation_of(bill)]))

@@ -68,10 +68,10 @@ def _answer(api: Api, row: Row, done: tuple[str, BillView] | None, beside: dict[
     if done is None or row.name != (done[1].bill_key if is_bill_key(row.name) else done[1].core_key):
         raise ProblemError([problem("FL-API-003", place="/")])  # takes the row back: it was about another bill than the address
     effect, bill = done
-    return shown_bill(api, bill, 201 if effect == "created" else 200, {"effect": effect, **beside})
+    return shown_bill(api, bill, {"effect": effect, **beside}, status=201 if effect == "created" else 200)
 
 
-def shown_bill(api: Api, bill: BillView, status: int, beside: Mapping[str, Any]) -> Answer:
+def shown_bill(api: Api, bill: BillView, beside: Mapping[str, Any], *, status: int = 200) -> Answer:
     """A bill that was written."""
     body = {**bill_json(api.rooms, bill), **beside}
     return json_answer(status, body, {"Location": bill_address(bill.bill_key)} if status == 201 else None, lasting=True)

@@ -18,28 +18,29 @@ from fundlink.api.answers import Answer, json_answer
 from fundlink.api.bill_lots import shown_bill, take
 from fundlink.api.bill_rows import PROFILE, Row, cancellation_of, row_of
 from fundlink.api.bodies import json_body, optional_json_body, strict_object
-from fundlink.api.context import Api, Correlation, Here, sent
+from fundlink.api.context import Api, Correlation, Here, api_of, correlation_of, sent
 from fundlink.api.once import keyed, wants_key
 from fundlink.api.queries import Municipality
+from fundlink.api.straight import StraightWrite
 from fundlink.api.wording import bill_sent, cancel_sent, described, reissue_sent
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
 from fundlink.store.lookup import BillView
 
 routes = APIRouter(prefix="/v1/bills", tags=["bills"], dependencies=[Depends(wants_key)])
+puts = APIRouter(prefix="/v1/bills", tags=["bills"], route_class=StraightWrite)
 
 
-@routes.put("/{name:path}", status_code=201, **described("bill_put"), openapi_extra=bill_sent())
-async def put_bill(
-    request: Request, api: Here, *, correlation: Correlation, name: str, body: Annotated[bytes, Depends(json_body)]
-) -> Response:
+@puts.put("/{name:path}", status_code=201, **described("bill_put"), openapi_extra=bill_sent())
+async def put_bill(request: Request, name: str) -> Response:
     """Make, change or (異動区分 9) cancel one bill."""
+    api, body = api_of(request), await json_body(request)
     write = keyed(request, hashlib.sha256(body).hexdigest())
     try:
         line, code = row_of(name, body)
     except ProblemError as error:
         return sent(await api.once.single(write, _refusing(error)))
-    return sent(await api.once.row(write, Row(name, code, line, correlation), partial(take, api)))
+    return sent(await api.once.row(write, Row(name, code, line, correlation_of(request)), partial(take, api)))
 
 
 def _refusing(error: ProblemError) -> Callable[[Connection], Answer]:
@@ -62,7 +63,7 @@ async def cancel_bill(
         strict_object(body, ())
         bill = _held(api, connection, name, municipality_code)
         if bill.effect == "cancelled":
-            return shown_bill(api, bill, 200, {"effect": "unchanged", "intake_id": None, "warnings": []})
+            return shown_bill(api, bill, {"effect": "unchanged", "intake_id": None, "warnings": []})
         if bill.is_paid:
             raise ProblemError([problem("FL-BIL-005", state="paid")])
         row = b"".join(api.rooms.profile(PROFILE).message("billing").writer([cancellation_of(bill)]))

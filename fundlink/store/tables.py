@@ -55,7 +55,7 @@ class RawPiece(SQLModel, table=True):
 
 
 class File(SQLModel, table=True):
-    """One intake: a file, an upload or a single API write. Its rows count only once it is accepted."""
+    """One intake: a file, an upload, or single API writes that waited together. Its rows count only once it is accepted."""
 
     __table_args__ = (sa.Index("file_by_content", "sha256", "profile"),)
     id: int = _key()
@@ -64,7 +64,7 @@ class File(SQLModel, table=True):
     profile: str
     profile_digest: str
     name: str
-    channel: str  # file | folder | api
+    channel: str  # file | folder | api | api-bill
     municipality_wanted: str = ""
     received_at: str
 

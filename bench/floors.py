@@ -21,7 +21,7 @@ from lxml import etree
 from bench.child import Clock, Told, Values
 
 PRAGMAS = (
-    "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-8192", "temp_store=FILE",
+    "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-65536", "temp_store=FILE",
     "journal_size_limit=67108864",
 )  # fmt: skip
 """Those of fundlink.store.engine."""

@@ -32,6 +32,8 @@ def insert_rows(connection: Connection, table: str, columns: Sequence[str], rows
 
 def fresh_temporary(connection: Connection, name: str, definition: str) -> None:
     """An empty temporary table of this connection; what an earlier step left in it is gone."""
+    if connection.dialect.name == "sqlite":  # only so is the key the row number itself, and not an index beside it
+        definition = definition.replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY")
     connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} ({definition})")
 

@@ -158,7 +158,7 @@ def _sqlite_engine(url: sa.engine.URL) -> Engine:
             "synchronous=FULL",
             "foreign_keys=ON",
             "busy_timeout=30000",
-            "cache_size=-8192",
+            "cache_size=-65536",
             "temp_store=FILE",
             "journal_size_limit=67108864",
         ):

@@ -128,7 +128,7 @@ def advance_slips(connection: Connection, *, paying: Sequence[str], pay_from: Se
         connection,
         f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
             SELECT s.id, 'paid', 'pay', 'reconcile', CAST(:at AS TEXT) FROM (SELECT f.slip_id AS id FROM finding f WHERE {pays}) s
-            WHERE {SLIP_STATE} IN ({words(pay_from)}) ORDER BY s.id""",
+            WHERE {SLIP_STATE} IN ({words(pay_from)})""",
         at=at,
     )
     bulk.run(

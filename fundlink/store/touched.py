@@ -17,12 +17,11 @@ _DECISIVE = f"""CASE WHEN q.stage = 'confirmed' THEN q.id
 # a confirmation that arrives between two statements must not bring its transaction in twice; it has its turn next time
 _NOT_YET = """NOT EXISTS (SELECT 1 FROM receipt y CROSS JOIN touched d
                 WHERE y.transaction_key = q.transaction_key AND d.receipt_id = y.id)"""
-# known to both databases, and keeps the order of what it stands in
-_ALL = 1 << 62
-
-_JUDGED = """receipt_id BIGINT, transaction_key TEXT, institution_code TEXT, case_key TEXT, amount_yen BIGINT, paid_on TEXT,
-    withdrawn INTEGER, slip_id BIGINT, bill_id BIGINT, issue_count INTEGER, number_right INTEGER,
-    before_outcome TEXT, before_receipt_id BIGINT, before_slip_id BIGINT, before_bill_id BIGINT"""
+_BEFORE = "before_outcome TEXT, before_receipt_id BIGINT, before_slip_id BIGINT, before_bill_id BIGINT"
+_LINED_UP = f"""receipt_id BIGINT, transaction_key TEXT, institution_code TEXT, case_key TEXT, confirmation_number TEXT, amount_yen BIGINT,
+    paid_on TEXT, withdrawn INTEGER, {_BEFORE}"""
+_JUDGED = f"""receipt_id BIGINT, transaction_key TEXT, institution_code TEXT, case_key TEXT, amount_yen BIGINT, paid_on TEXT,
+    withdrawn INTEGER, slip_id BIGINT, bill_id BIGINT, issue_count INTEGER, number_right INTEGER, {_BEFORE}"""
 
 
 def touch(connection: Connection) -> int:
@@ -30,6 +29,7 @@ def touch(connection: Connection) -> int:
 
     A transaction whose statements name two bills touches both: it leaves the one and joins the other.
     """
+    bulk.prepare_set_work(connection)
     bulk.fresh_temporary(connection, "picked", "id BIGINT PRIMARY KEY, received_id BIGINT, after_id BIGINT, last_id BIGINT")
     bulk.run(
         connection, "INSERT INTO picked (id, received_id, after_id, last_id) SELECT id, received_id, after_id, last_id FROM pending_receipt"
@@ -72,21 +72,27 @@ def _look_up(connection: Connection, turn: int) -> None:
     In the order of the slips, so that whatever is looked up by slip or bill from here on lies side by side.
     """
     bulk.analyze(connection, "touched")
+    bulk.fresh_temporary(connection, "lined_up", _LINED_UP)
     bulk.run(
         connection,
-        f"""INSERT INTO judged
-            SELECT q.id, q.transaction_key, q.institution_code, q.case_key, q.amount_yen, q.paid_on, q.withdrawn, s.id, s.bill_id, s.issue_count,
-                   CASE WHEN q.confirmation_number = s.confirmation_number THEN 1 ELSE 0 END,
-                   q.outcome, q.before_receipt_id, q.before_slip_id, q.before_bill_id
-            FROM (SELECT r.id, r.transaction_key, r.institution_code, r.case_key, r.confirmation_number, r.amount_yen, r.paid_on,
-                         CASE WHEN EXISTS (SELECT 1 FROM receipt c WHERE c.transaction_key = r.transaction_key AND c.stage = 'cancelled')
-                           THEN 1 ELSE 0 END AS withdrawn,
-                         o.outcome, o.receipt_id AS before_receipt_id, o.slip_id AS before_slip_id, o.bill_id AS before_bill_id
-                  FROM touched t CROSS JOIN receipt r
-                  LEFT JOIN outcome o ON o.id = (SELECT MAX(n.id) FROM outcome n WHERE n.transaction_key = r.transaction_key)
-                  WHERE t.turn = :turn AND r.id = t.receipt_id ORDER BY r.institution_code, r.case_key LIMIT {_ALL}) q
-            LEFT JOIN slip s ON s.institution_code = q.institution_code AND s.case_key = q.case_key""",
+        """INSERT INTO lined_up
+           SELECT r.id, r.transaction_key, r.institution_code, r.case_key, r.confirmation_number, r.amount_yen, r.paid_on,
+                  CASE WHEN EXISTS (SELECT 1 FROM receipt c WHERE c.transaction_key = r.transaction_key AND c.stage = 'cancelled')
+                    THEN 1 ELSE 0 END,
+                  o.outcome, o.receipt_id, o.slip_id, o.bill_id
+           FROM touched t CROSS JOIN receipt r
+           LEFT JOIN outcome o ON o.id = (SELECT MAX(n.id) FROM outcome n WHERE n.transaction_key = r.transaction_key)
+           WHERE t.turn = :turn AND r.id = t.receipt_id ORDER BY r.institution_code, r.case_key""",
         turn=turn,
+    )
+    bulk.analyze(connection, "lined_up")
+    bulk.run(
+        connection,
+        """INSERT INTO judged
+           SELECT q.receipt_id, q.transaction_key, q.institution_code, q.case_key, q.amount_yen, q.paid_on, q.withdrawn,
+                  s.id, s.bill_id, s.issue_count, CASE WHEN q.confirmation_number = s.confirmation_number THEN 1 ELSE 0 END,
+                  q.before_outcome, q.before_receipt_id, q.before_slip_id, q.before_bill_id
+           FROM lined_up q LEFT JOIN slip s ON s.institution_code = q.institution_code AND s.case_key = q.case_key""",
     )
     bulk.analyze(connection, "judged")
 

@@ -138,6 +138,9 @@ def newest(connection: Connection, day: str | None = None, municipality_code: st
 
 def settle_slips(connection: Connection, paying: Sequence[str], *, after: int, at: str) -> int:
     """Slips that are paid and whose day and fund were found to tie (in a state recorded after that id) become settled; how many."""
+    if bulk.scalar(connection, "SELECT 1 FROM day_state WHERE id > :after AND state = 'tied' LIMIT 1", after=after) is None:
+        return 0
+    bulk.prepare_set_work(connection)
     return bulk.run(
         connection,
         f"""INSERT INTO slip_state (slip_id, state, event, cause, at)

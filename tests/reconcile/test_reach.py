@@ -23,15 +23,15 @@ def _explained(found: World) -> Iterator[list[str]]:
     sqlite = found.jobs.rooms.store.is_sqlite
 
     def explain(_connection: Any, cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        if not statement.lstrip().startswith(("SELECT", "INSERT")) or "pg_" in statement:
+        if not statement.lstrip().startswith(("SELECT", "INSERT")) or "VALUES" in statement or "pg_" in statement:
             return
         own = cursor.connection.cursor()
         own.execute(f"{'EXPLAIN QUERY PLAN' if sqlite else 'EXPLAIN'} {statement}", parameters or ())
         names = _aliases(statement)
-        for row in own.fetchall():
-            for table in _walked(str(row[-1]), sqlite=sqlite):
-                if names.get(table, table) in GROWN:
-                    walks.append(f"{names.get(table, table)}: {row[-1]}: {' '.join(statement.split())}")
+        steps = [(str(row[-1]), table) for row in own.fetchall() for table in _walked(str(row[-1]), sqlite=sqlite)]
+        walks.extend(
+            f"{names.get(table, table)}: {step}: {' '.join(statement.split())}" for step, table in steps if names.get(table, table) in GROWN
+        )
         own.close()
 
     sa.event.listen(found.jobs.rooms.store.engine, "before_cursor_execute", explain)

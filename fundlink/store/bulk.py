@@ -36,6 +36,8 @@ def insert_rows(connection: Connection, table: str, columns: Sequence[str], rows
 
 def fresh_temporary(connection: Connection, name: str, definition: str) -> None:
     """An empty temporary table of this connection; what an earlier step left in it is gone."""
+    if connection.dialect.name == "sqlite":  # only so is the key the row number itself, and not an index beside it
+        definition = definition.replace("BIGINT PRIMARY KEY", "INTEGER PRIMARY KEY")
     connection.exec_driver_sql(f"DROP TABLE IF EXISTS {name}")
     connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {name} ({definition})")
 
@@ -50,6 +52,13 @@ def analyze(connection: Connection, *names: str) -> None:
     """Tell the planner of PostgreSQL how large tables are that were just filled; without it it guesses, and guesses badly."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"ANALYZE {', '.join(names)}")
+
+
+def prepare_set_work(connection: Connection) -> None:
+    """For this transaction PostgreSQL may hash and sort in memory, and need not think that an index costs a turn of a disk."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL work_mem = '64MB'")
+        connection.exec_driver_sql("SET LOCAL random_page_cost = 1.1")
 
 
 def grown(connection: Connection, rows: int, *names: str) -> None:

@@ -32,8 +32,14 @@ def days_before(connection: Connection, day: str, municipality_code: str) -> lis
 
 
 def receipts_without_outcome(connection: Connection) -> int:
-    """Transactions that reconcile has not looked at yet."""
-    return int(bulk.scalar(connection, "SELECT COUNT(*) FROM pending_receipt"))
+    """Statements that reconcile has not looked at yet."""
+    return int(
+        bulk.scalar(
+            connection,
+            """SELECT COUNT(*) FROM pending_receipt p CROSS JOIN receipt r
+               WHERE r.id > p.after_id AND r.id <= p.last_id AND r.received_id = p.received_id""",
+        )
+    )
 
 
 def close(connection: Connection, rows: Sequence[DayRow], at: str) -> None:

@@ -105,6 +105,7 @@ def store_arrivals(connection: Connection, kind: str, received_id: int) -> int:
     """Store the staged records that are new; receipts are put on the work list of reconcile."""
     table, columns, identity = _SHAPES[kind]
     names = ", ".join(columns)
+    before = bulk.scalar(connection, f"SELECT MAX(id) FROM {table}") or 0
     stored = bulk.run(
         connection,
         f"""INSERT INTO {table} (received_id, {names}) SELECT CAST(:received AS BIGINT), {", ".join("a." + name for name in columns)} FROM arriving a
@@ -112,10 +113,11 @@ def store_arrivals(connection: Connection, kind: str, received_id: int) -> int:
         received=received_id,
     )
     bulk.grown(connection, stored, table)
-    if kind == "receipt":
+    if kind == "receipt" and stored:
         bulk.run(
             connection,
-            """INSERT INTO pending_receipt (transaction_key)
-               SELECT DISTINCT a.transaction_key FROM arriving a""",
-        )
+            """INSERT INTO pending_receipt (received_id, after_id, last_id)
+               SELECT CAST(:received AS BIGINT), CAST(:before AS BIGINT), MAX(id) FROM receipt""",
+            received=received_id, before=before,
+        )  # fmt: skip
     return stored

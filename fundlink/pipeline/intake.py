@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from fundlink.store.vault import Kept
 SHOWN_PROBLEMS = 1000
 _ALL_PROBLEMS = 1_000_000
 _NUMBERS = ("read", "accepted", "created", "updated", "unchanged", "cancelled", "conflicts", "rejected", "accepted_yen", "rejected_yen")
+RESULT_BLOCK = 1_000
+_FORMULA = frozenset("=+-@\t")
 RESULT_WORDS = {"0": "変更なし", "1": "追加", "2": "更新", "3": "取消", "7": "警告", "9": "エラー"}
 
 
@@ -259,29 +262,37 @@ def result_lines(rooms: Rooms, file_id: int) -> Iterator[bytes]:
     A quarantined file has no row results: its lines are all that is wrong with it.
     """
     yield "\ufeff".encode()
-    yield _csv_line("行", "結果", "結果名", "請求キー", "連携キー", "コード", "項目", "桁・列", "内容", "対処")
+    yield _csv_lines([("行", "結果", "結果名", "請求キー", "連携キー", "コード", "項目", "桁・列", "内容", "対処")])
     with rooms.store.read() as connection:
         state = files.find_file(connection, file_id)
         quarantined = state is not None and state.event == "quarantined"
         for told in files.problems_of_file(connection, file_id, _ALL_PROBLEMS if quarantined else SHOWN_PROBLEMS):
             if told.line is None or quarantined:
-                yield _result_line(str(told.line or ""), "9" if told.severity == "error" else "7", "", "", told)
+                yield _csv_lines([_result_cells(told.line or "", "9" if told.severity == "error" else "7", "", "", told)])
         if quarantined:
             return
-        for row in files.row_results(connection, file_id):
-            yield _result_line(str(row.line), row.result, row.bill_key, row.core_key, row.problem)
+        results = files.row_results(connection, file_id)
+        while block := list(islice(results, RESULT_BLOCK)):
+            yield _csv_lines(_result_cells(*row) for row in block)
 
 
-def _result_line(line: str, result: str, bill_key: str, core_key: str, told: Problem | None) -> bytes:
-    shown = told.as_json() if told is not None else {}
+def _result_cells(line: int | str, result: str, bill_key: str, core_key: str, told: Problem | None) -> Sequence[Any]:
+    if told is None:
+        return (line, result, RESULT_WORDS[result], bill_key, _plain(core_key), "", "", "", "", "")
+    shown = told.as_json()
     cells = (shown.get("code"), shown.get("ja") or shown.get("field"), shown.get("column"), shown.get("message"), shown.get("next"))
-    return _csv_line(line, result, RESULT_WORDS[result], bill_key, core_key, *("" if cell is None else str(cell) for cell in cells))
+    shown_cells = ("" if cell is None else _plain(str(cell)) for cell in cells)
+    return (line, result, RESULT_WORDS[result], bill_key, _plain(core_key), *shown_cells)
 
 
-def _csv_line(*cells: str) -> bytes:
+def _plain(cell: str) -> str:
+    """A cell that a spreadsheet would run as a formula is made plain text."""
+    return "'" + cell if cell[:1] in _FORMULA else cell
+
+
+def _csv_lines(lines: Iterable[Sequence[Any]]) -> bytes:
     held = io.StringIO()
-    # a cell that a spreadsheet would run as a formula is made plain text
-    csv.writer(held, lineterminator="\r\n").writerow("'" + cell if cell[:1] in ("=", "+", "-", "@", "\t") else cell for cell in cells)
+    csv.writer(held, lineterminator="\r\n").writerows(lines)
     return held.getvalue().encode()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +17,9 @@ from sqlalchemy.engine import Connection
 STREAMED_ROWS = 5_000
 _text = lru_cache(1024)(sa.text)
 _NAME = re.compile(r"(?<![:\w]):([a-z_]\w*)")
+COPIED_ROWS = 2_000
+_ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+"""What would end a value or a row of COPY text before its time."""
 
 
 def insert_rows(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -30,8 +34,34 @@ def insert_rows(connection: Connection, table: str, columns: Sequence[str], rows
     driver = connection.connection.driver_connection
     assert driver is not None
     with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+        for block in _blocks(rows, len(columns)):
+            copy.write(block)
+
+
+def _blocks(rows: Iterable[Sequence[Any]], width: int) -> Iterator[bytes]:
+    """Rows as COPY wants to read them, some thousand at a time; written value by value they cost three times as much."""
+    rest = iter(rows)
+    while block := list(islice(rest, COPIED_ROWS)):
+        yield (_plain(block, width) or "\n".join(map(_line, block))).encode() + b"\n"
+
+
+def _plain(block: Sequence[Sequence[Any]], width: int) -> str:
+    """Rows without a value that needs care, or nothing."""
+    if any(None in row for row in block) or bytes in map(type, block[0]):  # a column of bytes has them in every row
+        return ""
+    text = "\n".join(["\t".join(map(str, row)) for row in block])
+    parted = text.count("\t") == (width - 1) * len(block) and text.count("\n") == len(block) - 1
+    return text if parted and "\\" not in text and "\r" not in text else ""
+
+
+def _line(row: Sequence[Any]) -> str:
+    return "\t".join(map(_value, row))
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    return "\\\\x" + value.hex() if isinstance(value, bytes) else str(value).translate(_ESCAPED)
 
 
 def fresh_temporary(connection: Connection, name: str, definition: str) -> None:

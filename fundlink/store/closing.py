@@ -54,10 +54,10 @@ def list_rows_of(connection: Connection, file_id: int) -> int:
     bulk.run(
         connection,
         f"""INSERT INTO own_row (version_id, bill_id, effect, revision_id)
-            SELECT b.id, b.id, 'created', 0 FROM bill b WHERE b.file_id = :file
+            SELECT b.id, b.id, 'created', 0 FROM bill b WHERE b.id >= :low AND b.id < :high
             UNION ALL SELECT r.version_id, r.bill_id, r.effect, r.id FROM revision r WHERE r.file_id = :file AND {_EFFECTIVE}""",
-        file=file_id,
-    )
+        low=file_id << LINE_BITS, high=(file_id + 1) << LINE_BITS, file=file_id,
+    )  # fmt: skip
     bulk.analyze(connection, "own_row")
     return int(bulk.scalar(connection, "SELECT COUNT(*) FROM own_row"))
 

@@ -112,7 +112,8 @@ CHECKS: tuple[Check, ...] = (
         "I-24",
         "ある団体の記録が、別の団体の請求を指さない",
         "SELECT COUNT(*) FROM slip",
-        """SELECT (SELECT COUNT(*) FROM slip s JOIN bill b ON b.id = s.bill_id WHERE s.municipality_code <> b.municipality_code)
+        """SELECT (SELECT COUNT(*) FROM slip s LEFT JOIN bill b ON b.id = s.bill_id
+                   WHERE b.id IS NULL OR s.municipality_code <> b.municipality_code)
                 + (SELECT COUNT(*) FROM outcome o JOIN receipt r ON r.id = o.receipt_id JOIN bill b ON b.id = o.bill_id
                    WHERE r.municipality_code <> b.municipality_code)""",
     ),

@@ -34,10 +34,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("bill_key"),
     )
-    with op.batch_alter_table("bill", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_bill_file_id"), ["file_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_bill_municipality_code"), ["municipality_code"], unique=False)
-
     op.create_table(
         "bill_version",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -394,10 +390,6 @@ def upgrade() -> None:
         sa.Column("case_key", sa.String(), nullable=False),
         sa.Column("confirmation_number", sa.String(), nullable=False),
         sa.Column("issued_at", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["bill_id"],
-            ["bill.id"],
-        ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("bill_id", "issue_count", name="slip_of_bill"),
         sa.UniqueConstraint("institution_code", "case_key", name="slip_el_number"),
@@ -683,9 +675,5 @@ def downgrade() -> None:
         batch_op.drop_index("bill_version_by_core_key", sqlite_where=sa.text("core_key <> ''"), postgresql_where=sa.text("core_key <> ''"))
 
     op.drop_table("bill_version")
-    with op.batch_alter_table("bill", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_bill_municipality_code"))
-        batch_op.drop_index(batch_op.f("ix_bill_file_id"))
-
     op.drop_table("bill")
     op.drop_table("audit")

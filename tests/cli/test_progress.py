@@ -132,8 +132,11 @@ def _interrupted(found: World, url: str, path: Path, rows: int) -> tuple[int, st
     assert process.stderr is not None
     told = _until(process.stderr.fileno(), "COMMITTED")
     process.send_signal(signal.SIGINT)
+    assert process.stdin is not None
+    process.stdin.close()  # a signal that came a moment before the read does not end it
     told += "".join(_pieces(process.stderr.fileno()))
-    process.communicate(timeout=60)
+    process.wait(60)
+    process.stderr.close()
     return process.returncode, told
 
 

@@ -47,9 +47,10 @@ docs: $(VENV)/run.ok  ## docs/formats.md と docs/performance.md を作り直す
 	$(BIN)/python -m bench report docs/performance.json docs/performance.md
 
 N ?= 100000
-RUNS ?= 5
-bench: $(VENV)/run.ok  ## 性能を床と並べて測る（N=行数） / measure the road beside its floors (N=rows, BENCH_ARGS=--bills 1000000 5000000 …)
-	$(BIN)/python -m bench all --rows $(N) --runs $(RUNS) --out bench/results/$$(date +%F).json $(BENCH_ARGS)
+RUNS ?= $(if $(filter 1000000,$(N)),3,5)
+BENCH_OUT ?= bench/results/$(N).json
+bench: $(VENV)/run.ok  ## 性能を床と並べて測る（N=行数） / measure the road beside its floors (N=rows, BENCH_ARGS=--only … --on … --resume --bills …)
+	$(BIN)/python -m bench all --rows $(N) --runs $(RUNS) --out $(BENCH_OUT) $(BENCH_ARGS)
 
 bench-comparators:  ## 比べる相手を .venv-bench に入れる / install what bench compares with
 	$(PY) -m venv .venv-bench

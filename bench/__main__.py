@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -23,6 +24,13 @@ from bench.verbs import VERBS, Asked
 
 UPLOAD_ROWS = 200_000
 STEADY = 300
+PARTS = ("intake", "submit", "collect", "compare", "reconcile", "export", "incremental", "api", "upload")
+"""Parts of the table in the order in which they are measured."""
+STAGES = {
+    "intake": ("empty", "bills"), "submit": ("bills", "submitted"), "collect": ("registered", "collected"),
+    "compare": ("empty", "bills", "registered", "collected"), "reconcile": ("registered", "collected", "reconciled"),
+    "export": ("reconciled",), "incremental": ("bills", "known"), "api": ("bills", "known"),
+}  # fmt: skip
 Result = dict[str, Any]
 
 
@@ -45,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
     _shared(whole)
     whole.add_argument("--out", type=Path, required=True, help="results file; figures of the same kind in it are replaced")
     whole.add_argument("--on", default="sqlite,postgresql", help="databases, joined by commas")
+    whole.add_argument("--only", default=",".join(PARTS), help=f"parts of the table, joined by commas: {' '.join(PARTS)}")
+    whole.add_argument("--resume", action="store_true", help="leave out what the results file holds already for these rows")
     whole.set_defaults(act=_all)
     merging = commands.add_parser("merge", help="take the figures of one results file into another")
     merging.add_argument("source", type=Path)
@@ -125,35 +135,94 @@ def _compared(found: list[Result]) -> Result:
 
 
 def _all(asked: argparse.Namespace) -> None:
+    unknown = set(asked.only.split(",")) - set(PARTS)
+    if unknown:
+        raise SystemExit(f"--only: {', '.join(sorted(unknown))}?  ({' '.join(PARTS)})")
+    told, started = Told(asked.out, resumed=asked.resume), time.monotonic()
     for kind in asked.on.split(","):
-        for told in _table(asked, kind):
-            for found in told if isinstance(told, list) else [told]:
-                book.add(asked.out, book.dated(found))
-                print(json.dumps(found, ensure_ascii=False), flush=True)
+        _table(asked, kind, told)
+    _say(f"all done in {time.monotonic() - started:,.0f} s: {told.made} made, {told.left_out} left out, {told.failed} failed")
+    if told.failed:
+        raise SystemExit(1)
 
 
-def _table(asked: argparse.Namespace, kind: str) -> Iterator[Result | list[Result]]:
-    """Every figure on one database; one that fails is told and the others go on."""
+class Told:
+    """Puts figures into the results file as they are made, and says on stderr what is going on."""
+
+    def __init__(self, out: Path, *, resumed: bool) -> None:
+        self._out, self._resumed = out, resumed
+        self.made = self.left_out = self.failed = 0
+
+    def figure(self, about: Result, act: Callable[[], Any]) -> None:
+        """One figure or several of a kind; one that fails is told and the others go on: hours must not be lost."""
+        name = " ".join(str(value) for value in about.values())
+        if self._resumed and book.holds(self._out, about):
+            self.left_out += 1
+            _say(f"{name}: left out, the file holds it")
+            return
+        _say(f"{name} …")
+        started = time.monotonic()
+        try:
+            found = act()
+        except Exception as error:  # noqa: BLE001
+            self.failed += 1
+            _say(f"{name}: {type(error).__name__}: {error}")
+            return
+        for one in found if isinstance(found, list) else [found]:
+            book.add(self._out, book.dated(one))
+            print(json.dumps(one, ensure_ascii=False), flush=True)
+        self.made += 1
+        _say(f"{name}: {_short(found)}, whole {time.monotonic() - started:,.0f} s")
+
+
+def _say(words: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {words}", file=sys.stderr, flush=True)
+
+
+def _short(found: Any) -> str:
+    if isinstance(found, list):
+        return f"{len(found)} figures"
+    ratio = f", {found['ratio']} × floor" if found.get("ratio") is not None else ""
+    return f"{found['seconds']['median']:.2f} s{ratio}, {found['peak_mib']:.0f} MiB"
+
+
+def _table(asked: argparse.Namespace, kind: str, told: Told) -> None:
+    """The wanted figures on one database, in the order in which each leaves the stage of the next."""
+    wanted = asked.only.split(",")
     with _bed(asked, asked.rows, kind) as bed:
+        for name in [name for name in PARTS if name in wanted and name != "upload"]:
+            for about, act in _acts(asked, kind, name, bed):
+                told.figure(about, act)
+            bed.keep(_needed([later for later in PARTS[PARTS.index(name) + 1 :] if later in wanted]))
+    if "upload" in wanted:
+        rows = min(asked.rows, UPLOAD_ROWS)
+        with _bed(asked, rows, kind) as bed:
+            told.figure({"bench": "upload", "database": kind, "rows": rows}, partial(serving.upload, bed, _how(asked)))
+    for bills in (asked.bills or []) if "incremental" in wanted else []:
+        told.figure({"bench": "incremental", "database": kind, "bills": bills}, partial(_incremental, asked, bills, kind))
+
+
+def _acts(asked: argparse.Namespace, kind: str, name: str, bed: Bed) -> Iterator[tuple[Result, Callable[[], Any]]]:
+    about: Result = {"bench": name, "database": kind, "rows": asked.rows}
+    if name == "intake":
         for form in ("utf-8", "cp932", "fixed"):
-            yield from _tried(f"intake {form} {kind}", partial(VERBS["intake"], bed, _how(asked, form)))
-        for name in ("submit", "collect", "reconcile", "export", "incremental"):
-            yield from _tried(f"{name} {kind}", partial(VERBS[name], bed, _how(asked)))
+            yield {**about, "form": form}, partial(VERBS["intake"], bed, _how(asked, form))
+    elif name == "api":
         for rate in (0, STEADY):
-            yield from _tried(f"api {rate} {kind}", partial(serving.api, bed, Asked(1), _pressure(asked, kind, rate)))
-        if kind == "sqlite":
-            yield from _tried("compare", partial(together.compare, bed, _how(asked)))
-    with _bed(asked, min(asked.rows, UPLOAD_ROWS), kind) as bed:
-        yield from _tried(f"upload {kind}", partial(serving.upload, bed, _how(asked)))
-    for bills in asked.bills or []:
-        yield from _tried(f"incremental {bills} {kind}", partial(_incremental, asked, bills, kind))
+            mode = {"bench": "api", "database": kind, "bills": asked.rows, "mode": f"{rate}/s" if rate else "saturation"}
+            yield mode, partial(serving.api, bed, Asked(1), _pressure(asked, kind, rate))
+    elif name == "compare":
+        if kind == "sqlite" and (asked.rows <= together.LARGE or asked.only == "compare"):  # an ORM a row takes an hour a million
+            yield {**about, "bench": "comparator"}, partial(together.compare, bed, _how(asked))
+    elif name == "incremental":
+        yield {"bench": name, "database": kind, "bills": asked.rows}, partial(VERBS[name], bed, _how(asked))
+    else:
+        yield about, partial(VERBS[name], bed, _how(asked))
 
 
-def _tried(name: str, act: Callable[[], Any]) -> Iterator[Any]:
-    try:
-        yield act()
-    except Exception as error:  # noqa: BLE001 - hours of other figures must not be lost
-        print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+def _needed(later: list[str]) -> set[str]:
+    """The stages that the parts still to come start from."""
+    return {stage for name in later for stage in STAGES.get(name, ())}
 
 
 if __name__ == "__main__":

@@ -19,12 +19,8 @@ import psycopg
 from lxml import etree
 
 from bench.child import Clock, Told, Values
+from fundlink.store.engine import POSTGRESQL_OPTIONS, SQLITE_PRAGMAS
 
-PRAGMAS = (
-    "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-8192", "temp_store=FILE",
-    "journal_size_limit=67108864",
-)  # fmt: skip
-"""Those of fundlink.store.engine."""
 _NUMBERS = ("yen", "year", "count", "sum")
 _RECEIPT_TAGS = (
     "TransactionKey", "Stage", "CaseKey", "ConfirmationNumber", "FundCode", "Channel", "AmountYen", "PaidOn", "BookedOn",
@@ -56,7 +52,7 @@ class SqliteFloor:
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None)
-        for pragma in PRAGMAS:
+        for pragma in SQLITE_PRAGMAS:
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.execute("BEGIN IMMEDIATE")
 
@@ -83,7 +79,7 @@ class PostgresqlFloor:
     """A database of the server."""
 
     def __init__(self, url: str) -> None:
-        self._connection = psycopg.connect(url, options="-c jit=off")
+        self._connection = psycopg.connect(url, options=POSTGRESQL_OPTIONS)
 
     def insert(self, table: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]]) -> int:
         """COPY."""

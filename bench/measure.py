@@ -90,12 +90,12 @@ class _Workers(threading.Thread):
 def descendants(pid: int) -> list[int]:
     """The processes below a process."""
     found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = [int(word) for word in path.read_text(encoding="ascii").split()]
-        except OSError:
-            continue
-        found += [deeper for child in children for deeper in (child, *descendants(child))]
+    try:  # it may end while it is looked at
+        words = [word for path in Path(f"/proc/{pid}/task").glob("*/children") for word in path.read_text(encoding="ascii").split()]
+    except OSError:
+        return found
+    for child in map(int, words):
+        found += [child, *descendants(child)]
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -64,11 +64,10 @@ class Jobs:
         with self._stream("intake"), self.rooms.store.rehearsal() if ticket["dry_run"] else nullcontext():
             return self._intake({**ticket, **self._kept(pieces, ticket["name"]), "channel": "api"})
 
-    def bill(self, row: bytes, profile: str) -> Ticket:
-        """Take one bill, a batch of one, inside the transaction that the caller opened; its answer is its result file."""
-        ticket = {**self._kept([row], "bill.json"), "name": "bill.json", "profile": profile, "channel": "api-bill"}
-        done = pipeline.run(self.rooms, pipeline.INTAKE, ticket)
-        return {**done, **pipeline.intake_report(self.rooms, {**done, "dry_run": True})}
+    def bills(self, rows: Sequence[bytes], profile: str) -> Ticket:
+        """Take bills that were sent one by one and waited together, inside the transaction that the caller opened: one batch, one line each."""
+        ticket = {**self._kept(rows, "bill.json"), "name": "bill.json", "profile": profile, "channel": "api-bill"}
+        return pipeline.run(self.rooms, pipeline.INTAKE, ticket)
 
     def _kept(self, pieces: Iterable[bytes], name: str) -> Ticket:
         with self.rooms.store.write() as connection:

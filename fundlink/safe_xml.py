@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -21,6 +22,9 @@ CHUNK_BYTES: Final = 65_536
 """The window of the scans, and thereby the bound of one run without ``<``: one tag with all its attributes, or one text."""
 MAX_ATTRIBUTES: Final = 64
 MAX_DEPTH: Final = 64
+MAX_BYTES: Final = 1 << 25
+MAX_TAGS: Final = 1_000_000
+"""Bounds of a document that becomes a tree; a message of 10,000 records has a third of the tags and a quarter of the bytes."""
 
 _HOME = Path(__file__).resolve().parent
 SCHEMAS: Final = _HOME / "_schemas" if (_HOME / "_schemas").is_dir() else _HOME.parent / "schemas"
@@ -52,6 +56,7 @@ _MARKS = (
 _XINCLUDE = b"http://www.w3.org/2001/XInclude"
 _XSI = b"http://www.w3.org/2001/XMLSchema-instance"
 _XSI_USE = re.compile(rb"[ \t\r\n][^\s<>=\"'/:]+:(?:nil|type)[ \t\r\n]*=")
+_VALIDATING = threading.Lock()
 _TOO_LARGE = 114  # XML_ERR_RESOURCE_LIMIT of libxml2
 _SCHEMA_ERRORS = range(1_800, 1_900)  # XML_SCHEMAV_*
 _XS = "{http://www.w3.org/2001/XMLSchema}"
@@ -183,10 +188,7 @@ def parse(data: bytes, *, max_depth: int = MAX_DEPTH) -> etree._Element:
     '1'
     """
     check_bytes(data)
-    try:
-        root = etree.fromstring(data, etree.XMLParser(**_HARDENED))
-    except etree.XMLSyntaxError as error:
-        raise _refused(error) from None
+    root = _tree(data)
     _check_shape(root, max_depth)
     return root
 
@@ -203,23 +205,34 @@ def _check_shape(root: etree._Element, max_depth: int) -> None:
 
 
 def iterparse(stream: BinaryIO, *, tag: str | Sequence[str], schema: etree.XMLSchema) -> Iterator[etree._Element]:
-    """The elements named ``tag`` of a schema-valid document, one by one, in flat memory; ``stream`` must be seekable.
+    """The elements named ``tag`` of a schema-valid document, one by one.
 
-    Two passes prove the whole document before the third one yields, so nothing comes from one that is wrong. They are
-    two because lxml's incremental parsers, given a schema, may take a document that is not well-formed without a word.
-    Each element is emptied when the next one is asked for: take what is needed at once. ``tag`` may name several.
+    The whole document is parsed into one tree and proved before the first element is yielded, so nothing comes from one that is
+    wrong. It is a tree because lxml's incremental parsers, given a schema, may take a document that is not well-formed without a
+    word; what is too large for one is refused before it is built. ``tag`` may name several.
     """
-    start = stream.tell()
+    data = stream.read()
+    check_bytes(data)
+    root = _tree(data)
+    if not valid(root, schema):
+        raise _explained(root, schema)
+    yield from root.iter([tag] if isinstance(tag, str) else tag)
+
+
+def _tree(data: bytes) -> etree._Element:
+    """The root of a document whose bytes were scanned."""
+    if len(data) > MAX_BYTES or data.count(b"<") > MAX_TAGS:
+        raise UnsafeXml("FL-XML-004")
     try:
-        _exhaust(_elements(_scanned(stream), tag))
+        return etree.fromstring(data, etree.XMLParser(**_HARDENED))
     except etree.XMLSyntaxError as error:
         raise _refused(error) from None
-    try:
-        _exhaust(_elements(_again(stream, start), tag, schema))
-    except etree.XMLSyntaxError:
-        stream.seek(start)
-        raise _explained(stream.read(), schema) from None
-    yield from _elements(_again(stream, start), tag)
+
+
+def valid(root: etree._Element, schema: etree.XMLSchema) -> bool:
+    """What the schema says; a schema object keeps one log, so one thread at a time asks."""
+    with _VALIDATING:
+        return schema.validate(root)
 
 
 def walk(stream: BinaryIO) -> Iterator[tuple[bool, etree._Element]]:
@@ -273,44 +286,21 @@ def _again(stream: BinaryIO, start: int) -> Iterator[bytes]:
     return iter(lambda: stream.read(CHUNK_BYTES), b"")
 
 
-def _elements(chunks: Iterator[bytes], tag: str | Sequence[str], schema: etree.XMLSchema | None = None) -> Iterator[etree._Element]:
-    """Pull parser over chunks that drops each element and everything before it once the caller comes back."""
-    parser: Any = etree.XMLPullParser(events=("end",), tag=tag, schema=schema, **_HARDENED)
-    for chunk in chunks:
-        parser.feed(chunk)
-        for _, element in parser.read_events():
-            if len(element.attrib) > MAX_ATTRIBUTES:
-                raise UnsafeXml("FL-XML-004", element.sourceline)
-            yield element
-            _forget(element)
-    parser.close()
-
-
-def _forget(element: etree._Element) -> None:
-    parent = element.getparent()
-    element.clear()
-    while parent is not None and element.getprevious() is not None:
-        del parent[0]
-
-
 def _refused(error: Any) -> UnsafeXml:
     """What libxml2 refused, by its error number; its sentence may quote the document and is left behind."""
     return UnsafeXml("FL-XML-004" if error.code == _TOO_LARGE else "FL-XML-009", error.lineno or None)
 
 
-def _explained(data: bytes, schema: etree.XMLSchema) -> UnsafeXml:
-    """Where an invalid document breaks its schema: thorough, with a whole tree, because the file is refused anyway."""
-    try:
-        tree = etree.fromstring(data, etree.XMLParser(**_HARDENED)).getroottree()
-    except etree.XMLSyntaxError as error:
-        return _refused(error)
-    schema.validate(tree)
-    log: Any = schema.error_log
-    first = next((entry for entry in log if entry.type in _SCHEMA_ERRORS), None)
+def _explained(root: etree._Element, schema: etree.XMLSchema) -> UnsafeXml:
+    """Where an invalid document breaks its schema."""
+    with _VALIDATING:
+        schema.validate(root)
+        log: Any = schema.error_log
+        first = next((entry for entry in log if entry.type in _SCHEMA_ERRORS), None)
     if first is None:
         return UnsafeXml("FL-XML-012")
     foreign = "not expected" in first.message or "No matching global" in first.message
-    return UnsafeXml("FL-XML-007" if foreign else "FL-XML-012", first.line, _place(tree, first.path))
+    return UnsafeXml("FL-XML-007" if foreign else "FL-XML-012", first.line, _place(root.getroottree(), first.path))
 
 
 def _place(tree: etree._ElementTree, path: str | None) -> str | None:

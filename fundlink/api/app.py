@@ -45,6 +45,7 @@ def create_app(rooms: Rooms, settings: Settings) -> FastAPI:
         uploads=threading.BoundedSemaphore(UPLOADS_AT_ONCE),
         schema=schema_of(rooms),
     )
+    app.include_router(bill_writes.puts)  # first, so that it is found first
     for module in (intakes, bill_writes, bills, feeds, health):
         app.include_router(module.routes)
     for kind, tell in _TELLING.items():

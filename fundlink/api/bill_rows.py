@@ -7,7 +7,7 @@ layout of the profile alone, so a body that cannot be read is handed on as it is
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
@@ -18,6 +18,15 @@ PROFILE = "api"
 _YEARS = ("levy_year", "relevant_year")
 # one object a line: a line end between members may be any blank, and within a text a tab is refused just like a line end
 _ONE_LINE = bytes.maketrans(b"\r\n", b"\t\t")
+
+
+class Row(NamedTuple):
+    """One row on its way: the name of its bill in the address, the municipality it speaks of, its NDJSON line, who asks."""
+
+    name: str
+    municipality_code: str | None
+    line: bytes
+    correlation: str
 
 
 def is_bill_key(name: str) -> bool:

@@ -11,6 +11,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from email.message import Message
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -40,13 +41,19 @@ UPLOAD_TYPES: dict[str, tuple[str, ...]] = {
 
 def media_type(request: Request, taken: dict[str, tuple[str, ...]]) -> str:
     """The media type of a request; FL-API-004 when it or its charset is not taken."""
-    head = Message()
-    head["Content-Type"] = request.headers.get("content-type", "")
-    named = head.get_content_type() if request.headers.get("content-type") else ""
-    charset = head.get_param("charset")
-    if named not in taken or (charset is not None and str(charset).lower() not in taken[named]):
+    named, charset = _content_type(request.headers.get("content-type", ""))
+    if named not in taken or (charset is not None and charset not in taken[named]):
         raise ProblemError([problem("FL-API-004", place="Content-Type")])
     return named
+
+
+@lru_cache(256)
+def _content_type(text: str) -> tuple[str, str | None]:
+    """Media type and charset of a header; vendors send the same few over and over."""
+    head = Message()
+    head["Content-Type"] = text
+    charset = head.get_param("charset")
+    return head.get_content_type() if text else "", None if charset is None else str(charset).lower()
 
 
 async def json_body(request: Request) -> bytes:

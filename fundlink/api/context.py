@@ -46,5 +46,13 @@ def sent(answer: Answer) -> Response:
     return Response(answer.body, answer.status, dict(answer.headers), answer.media_type)
 
 
-Here = Annotated[Api, Depends(api_of)]
-Correlation = Annotated[str, Depends(correlation_of)]
+async def _here(request: Request) -> Api:
+    return api_of(request)  # a dependency that is no coroutine would cost every request a thread
+
+
+async def _correlation(request: Request) -> str:
+    return correlation_of(request)
+
+
+Here = Annotated[Api, Depends(_here)]
+Correlation = Annotated[str, Depends(_correlation)]

@@ -10,10 +10,10 @@ import logging
 import re
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 
 from fundlink.api.answers import Answer, problem_answer
@@ -28,15 +28,25 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LOG = logging.getLogger("fundlink.api")
+
+
+def _raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}").fullmatch
 _NUMBER = re.compile(r"[0-9]{1,18}").fullmatch
-_SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-}
+_SECURITY = _raw(
+    {
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "X-Frame-Options": "DENY",
+    }
+)
+_OURS = {b"x-correlation-id", *(name for name, _ in _SECURITY)}
+"""No route has a say in these."""
 UPLOADS = "/v1/intakes"
 
 
@@ -118,10 +128,8 @@ class _Visit:
         """Pass a message on; the first one carries the headers every answer has."""
         if message["type"] == "http.response.start":
             self.begun = True
-            headers = MutableHeaders(scope=message)
-            headers["X-Correlation-ID"] = self.correlation_id
-            for name, value in _SECURITY.items():
-                headers.setdefault(name, value)
+            given = [pair for pair in message["headers"] if pair[0] not in _OURS]
+            message["headers"] = [*given, (b"x-correlation-id", self.correlation_id.encode()), *_SECURITY]
         await self._send(message)
 
     async def tell(self, told: Problem) -> None:

@@ -20,7 +20,7 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="件数の上限（1〜1
 Municipality = Annotated[str | None, Query(description="団体コードで絞る")]
 
 
-def known_queries(request: Request) -> None:
+async def known_queries(request: Request) -> None:
     """FL-API-003 for a query parameter that the route does not have, FL-API-006 for one that stands twice, and no control characters."""
     dependant = getattr(request.scope.get("route"), "dependant", None)
     known = set(_names(dependant)) if dependant is not None else set()

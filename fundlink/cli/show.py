@@ -1,4 +1,4 @@
-"""How commands talk: one JSON object on stdout with ``--json``, Japanese words otherwise, progress on stderr.
+"""How commands talk: one JSON object on stdout with ``--json``, Japanese words otherwise.
 
 Called by the command modules. Nothing is decided here.
 """
@@ -7,21 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-LABELS = {
-    "intake": "取込",
-    "compose": "電文作成",
-    "submit": "送信",
-    "collect": "受信",
-    "reconcile": "突合",
-    "export": "引渡し",
-}  # fmt: skip
 
 
 def emit(result: Mapping[str, Any], *, as_json: bool, words: Callable[[Mapping[str, Any]], str]) -> None:
@@ -71,39 +58,3 @@ def explained_lines(told: Mapping[str, Any]) -> list[str]:
         f"  {one['bill_key']}  {yen(one['total_yen'])}  {one['distance']} か所違い  {'・'.join(one['reasons'])}"
         for one in told["suggestions"]
     ]
-
-
-class ProgressTeller:
-    """A bar on a terminal after two seconds; elsewhere one line a minute."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._started = self._told = time.monotonic()
-        self._bar: Progress | None = None
-        self._tasks: dict[str, Any] = {}
-
-    def __call__(self, label: str, done: int, total: int | None) -> None:
-        """Show how far a step is."""
-        now = time.monotonic()
-        if now - self._started < 2:
-            return
-        if self._console.is_terminal:
-            self._draw(LABELS.get(label, label), done, total)
-        elif now - self._told >= 60:
-            self._told = now
-            rate = done / max(now - self._started, 0.001)
-            self._console.print(f"{LABELS.get(label, label)}: {done:,} 件（毎秒 {rate:,.0f} 件）", highlight=False)
-
-    def _draw(self, label: str, done: int, total: int | None) -> None:
-        if self._bar is None:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} 件"), TimeElapsedColumn(), TimeRemainingColumn())  # fmt: skip
-            self._bar = Progress(*columns, console=self._console, transient=True)
-            self._bar.start()
-        if label not in self._tasks:
-            self._tasks[label] = self._bar.add_task(label, total=total)
-        self._bar.update(self._tasks[label], completed=done, total=total)
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()

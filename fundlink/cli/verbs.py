@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fundlink.cli.show import ProgressTeller, emit, problem_lines, yen
+from fundlink.cli.progress import ProgressTeller
+from fundlink.cli.show import emit, problem_lines, yen
 
 if TYPE_CHECKING:
     from fundlink.jobs import Jobs
@@ -19,18 +20,14 @@ Json = Annotated[bool, typer.Option("--json", help="結果を 1 個の JSON で�
 
 
 @contextmanager
-def jobs() -> Iterator[Jobs]:
-    """The verbs over the configured rooms, with progress for people."""
+def jobs(verb: str = "") -> Iterator[Jobs]:
+    """The verbs over the configured rooms, with progress for people from the first moment on."""
     from fundlink import bootstrap
     from fundlink.jobs import Jobs
 
-    teller = ProgressTeller()
-    rooms = bootstrap.build(bootstrap.settings(), progress=teller)
-    try:
+    with closing(ProgressTeller()) as teller, closing(bootstrap.build(bootstrap.settings(), progress=teller)) as rooms:
+        teller(verb, 0, None)
         yield Jobs(rooms)
-    finally:
-        teller.close()
-        rooms.close()
 
 
 def intake(
@@ -49,7 +46,7 @@ def intake(
         raise UsageError("取り込むファイルを指定してください。")
     if municipality is not None and not is_municipality_code(municipality):
         raise UsageError("--municipality は団体コード（検査数字を含む6桁）で指定してください。")
-    with jobs() as work:
+    with jobs("intake") as work:
         results = [work.intake(path, profile, municipality=municipality, dry_run=dry_run) for path in paths]
         results += work.intake_folder(folder, profile, municipality=municipality) if folder is not None else []
     emit(_summed(results), as_json=as_json, words=_intake_words)
@@ -95,7 +92,7 @@ def _intake_words(result: Mapping[str, Any]) -> str:
 
 def submit(as_json: Json = False) -> int:
     """納付書情報をゲートウェイに登録・更新・取消する。"""
-    with jobs() as work:
+    with jobs("submit") as work:
         result = work.submit()
     emit(result, as_json=as_json, words=lambda r: "\n".join([f"電文 {r['messages']:,} 通  納付書 {r['slips']:,} 件（受付 {r['registered']:,}  不可 {r['refused']:,}  結果不明 {r['unknown']:,}）", *problem_lines(r["problems"])]))  # fmt: skip
     return 1 if any(told["code"] == "FL-GTW-003" for told in result["problems"]) else 0
@@ -106,7 +103,7 @@ def collect(
     as_json: Json = False,
 ) -> int:
     """収納・払込・入金の情報を受け取る。"""
-    with jobs() as work:
+    with jobs("collect") as work:
         result = work.collect(retry=retry)
     emit(result, as_json=as_json, words=lambda r: "\n".join([f"収納 {r['receipts']:,} 件  払込 {r['settlements']:,} 件  入金 {r['bank_credits']:,} 件（再送 {r['duplicates']:,}  隔離 {r['quarantined']:,}）", *problem_lines(r["problems"])]))  # fmt: skip
     return 1 if any(told["code"] == "FL-GTW-003" for told in result["problems"]) else 0
@@ -119,7 +116,7 @@ def reconcile(day: Annotated[str | None, typer.Option(help="営業日（YYYY-MM-
 
     if day is not None and iso_date(day) is None:
         raise UsageError("--day は YYYY-MM-DD で指定してください。")
-    with jobs() as work:
+    with jobs("reconcile") as work:
         result = work.reconcile(day)
     emit(result, as_json=as_json, words=reconcile_words)
     return 0
@@ -141,7 +138,7 @@ def reconcile_words(result: Mapping[str, Any]) -> str:
 
 def export(out: Annotated[Path, typer.Option(help="引渡し先のフォルダー")], as_json: Json = False) -> int:
     """消込データと納付書発行情報を基幹システムに引き渡す。"""
-    with jobs() as work:
+    with jobs("export") as work:
         result = work.export(out)
     emit(result, as_json=as_json, words=_export_words)
     return 1 if result["problems"] else 0
@@ -163,7 +160,13 @@ def demo(
     from fundlink.demo.play import play
 
     said = sys.stderr if as_json else sys.stdout
-    result = play(bootstrap.settings(), bills=bills, seed=seed, scenario=scenario, say=lambda line: print(line, file=said, flush=True))
+    with closing(ProgressTeller()) as teller:
+
+        def say(line: str) -> None:
+            with teller.aside():
+                print(line, file=said, flush=True)
+
+        result = play(bootstrap.settings(), bills=bills, seed=seed, scenario=scenario, say=say, progress=teller)
     if as_json:
         emit(result, as_json=True, words=str)
     return 0 if result["ok"] else 1

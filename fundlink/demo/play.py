@@ -25,6 +25,7 @@ from fundlink.domain.problems import problem
 from fundlink.domain.values import municipality_check_digit
 from fundlink.jobs import Jobs
 from fundlink.pipeline import Rooms
+from fundlink.pipeline.rooms import Progress
 from fundlink.reconcile.outcomes import RULES
 from fundlink.store import files
 
@@ -61,7 +62,7 @@ class Plan:
         return jobs.rooms.folder / "demo" / self.municipality_code
 
 
-def play(settings: Settings, *, bills: int, seed: int, scenario: str, say: Say) -> dict[str, Any]:
+def play(settings: Settings, *, bills: int, seed: int, scenario: str, say: Say, progress: Progress | None = None) -> dict[str, Any]:
     """The whole road in one call; the JSON of the command."""
     if settings.environment == "production":
         raise ConfigurationError([problem("FL-CFG-002", detail="demo / FUNDLINK_ENVIRONMENT=production")])
@@ -70,7 +71,7 @@ def play(settings: Settings, *, bills: int, seed: int, scenario: str, say: Say) 
     folder.mkdir(parents=True, exist_ok=True)
     ours = "gateway_url" not in settings.model_fields_set
     with running(folder / "mock", seed=seed, scenario=scenario) if ours else nullcontext(settings.gateway_url) as url:
-        rooms = bootstrap.build(settings.model_copy(update={"gateway_url": url}))
+        rooms = bootstrap.build(settings.model_copy(update={"gateway_url": url}), progress=progress)
         other = OtherSide(url)
         try:
             with bootstrap.owner(rooms):

@@ -11,6 +11,9 @@ from typing import Any, ClassVar
 from fundlink.domain.values import MAX_TOTAL_YEN
 from fundlink.formats.cells import Cell, Note, Unfit
 
+SEEN = 1024
+"""Values a field remembers at most."""
+
 
 class Number(Cell):
     """Non-negative whole numbers: counters of a record."""
@@ -35,7 +38,7 @@ class Number(Cell):
         empty = self.empty
         if self.flat:
             return lambda text: empty if text.isspace() else int(text)
-        return lambda text: int(text) if text else empty
+        return _Amounts(empty).__getitem__
 
     def value(self, text: str, notes: list[Note]) -> int:
         if not (text.isascii() and text.isdigit()):
@@ -70,6 +73,20 @@ class Number(Cell):
 
 def _plain(value: Any) -> str:
     return "" if value is None else str(value)
+
+
+class _Amounts(dict[str, int]):
+    """Amounts seen so far of a field that is mostly empty."""
+
+    def __init__(self, empty: int) -> None:
+        super().__init__({"": empty})
+        self.empty = empty
+
+    def __missing__(self, text: str) -> int:
+        if len(self) > SEEN:
+            self.clear()
+        found = self[text] = int(text) if text else self.empty
+        return found
 
 
 class Yen(Number):

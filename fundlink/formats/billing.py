@@ -6,7 +6,6 @@ Read through ``specs``. The rules are always on; a layout may name one in its ``
 from __future__ import annotations
 
 import datetime as dt
-from operator import mul
 from random import Random
 from typing import Any
 
@@ -85,9 +84,9 @@ RULES: dict[str, Rule] = {
     "limit_not_before_due": limit_not_before_due,
 }
 
-_WEIGHTS = (2, 3, 4, 5, 6, 7) * 50
-_OFFSETS = [48 * sum(_WEIGHTS[:length]) for length in range(len(_WEIGHTS) + 1)]
-"""What the code of the character "0" adds to a weighted sum over bytes."""
+_LOW = [2 * (n % 10) + 3 * (n // 10 % 10) + 4 * (n // 100) for n in range(1000)]
+_HIGH = [5 * (n % 10) + 6 * (n // 10 % 10) + 7 * (n // 100) for n in range(1000)]
+"""Weighted sums of three digits: the weights 2 to 7 repeat from the right."""
 
 
 def passes_addressee_check(number: str) -> bool:
@@ -96,9 +95,13 @@ def passes_addressee_check(number: str) -> bool:
     >>> passes_addressee_check("12345674"), passes_addressee_check("12345675")
     (True, False)
     """
-    body = number[-2::-1].encode()
-    remainder = (sum(map(mul, body, _WEIGHTS)) - _OFFSETS[len(body)]) % 11
-    return len(number) > 1 and number[-1] == "01234567890"[11 - remainder if remainder > 1 else 0]
+    if len(number) < 2:
+        return False
+    rest, total = int(number[:-1]), 0
+    while rest:
+        total += _LOW[rest % 1000] + _HIGH[rest // 1000 % 1000]
+        rest //= 1_000_000
+    return number[-1] == "00987654321"[total % 11]
 
 
 NAMES = (

@@ -52,23 +52,22 @@ class Tally:
     """Counts and sums of the data records seen so far, one per control."""
 
     def __init__(self, controls: Sequence[Control]) -> None:
-        self.controls = controls
         self.values = [0] * len(controls)
+        self._plan = [(at, control.sums, control.places, control.condition) for at, control in enumerate(controls)]
 
     def add(self, cells: Sequence[str]) -> int | None:
         """Count one data record; the place of an amount that cannot be read, or None."""
-        for at, control in enumerate(self.controls):
-            if control.condition is not None:
-                place, wanted, equal = control.condition
-                if (cells[place].strip() == wanted) is not equal:
-                    continue
-            if not control.sums:
-                self.values[at] += 1
+        values = self.values
+        for at, sums, places, condition in self._plan:
+            if condition is not None and (cells[condition[0]].strip() == condition[1]) is not condition[2]:
                 continue
-            for place in control.places:
+            if not sums:
+                values[at] += 1
+                continue
+            for place in places:
                 amount = cells[place]
-                if amount.isascii() and amount.isdigit():
-                    self.values[at] += int(amount)
+                if amount.isdigit() and amount.isascii():
+                    values[at] += int(amount)
                 elif amount.strip(" "):
                     return place
         return None

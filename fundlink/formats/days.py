@@ -73,8 +73,21 @@ class _Days(dict[str, str | None]):
         return found
 
 
+class _PlainYears(dict[str, int | None]):
+    """Western years seen so far; the expression has looked at them before."""
+
+    def __init__(self, cell: Year) -> None:
+        super().__init__()
+        if not cell.row.required:
+            self[""] = None
+
+    def __missing__(self, text: str) -> int:
+        found = self[text] = int(text)
+        return found
+
+
 class _Years(dict[str, int | None]):
-    """Era years seen so far."""
+    """Years seen so far, of an era or of a flat record: a file has few of them."""
 
     def __init__(self, cell: Year) -> None:
         super().__init__()
@@ -84,14 +97,6 @@ class _Years(dict[str, int | None]):
         found: int | None = self.cell.read(text, [])
         self[text] = found
         return found
-
-
-def _year(text: str) -> int:
-    """Four digits as a year of these centuries."""
-    year = int(text)
-    if not 1900 <= year < 2200:
-        raise ValueError(text)
-    return year
 
 
 class Year(Cell):
@@ -109,11 +114,8 @@ class Year(Cell):
 
     def quick(self) -> Callable[[str], Any] | None:
         if not self.wareki and not self.flat:
-            return int if self.row.required else (lambda text: int(text) if text else None)
-        if self.wareki:
-            return _Years(self).__getitem__
-        zeros = "0" * self.width
-        return lambda text: _year(text) if self.row.required or text != zeros else None
+            return _PlainYears(self).__getitem__
+        return _Years(self).__getitem__
 
     def is_absent(self, text: str) -> bool:
         return super().is_absent(text) or (self.flat and not self.row.required and not text.strip("0"))

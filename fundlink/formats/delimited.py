@@ -226,7 +226,7 @@ def _opening_quote(text: str) -> str | None:
 
 
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\x00")
-_MAYBE_DANGEROUS = re.compile(f"(?:^|{SEP})[{re.escape(''.join(_DANGEROUS))}]").search
+_MAYBE_DANGEROUS = re.compile(f"{SEP}[{re.escape(''.join(_DANGEROUS))}]").search
 _GUARDED_KINDS = ("text", "alnum", "kana")
 
 
@@ -241,7 +241,7 @@ def lines_of(form: Delimited, written: Iterable[Sequence[str]]) -> Iterator[byte
         writer.writerow([cell.row.ja for cell in form.row.cells])
     rows = iter(written)
     while block := list(islice(rows, BLOCK_ROWS)):
-        writer.writerows([_guarded(cells, guarded) if _MAYBE_DANGEROUS(SEP.join(cells)) else cells for cells in block])
+        writer.writerows([_guarded(cells, guarded) if _MAYBE_DANGEROUS(SEP + SEP.join(cells)) else cells for cells in block])
         yield _taken(form, out, block)
     yield _taken(form, out, block)
 

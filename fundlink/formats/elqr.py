@@ -124,6 +124,7 @@ def _crc(digits: str) -> str:
 def encode(fields: ElqrFields, check_digits: str = "00") -> str:
     """The payload of 255 digits; a value that cannot stand in it is a ProblemError naming its field (FL-ELQ-006)."""
     faults = [problem("FL-ELQ-006", field=name) for name in _unfit(fields)]
+    faults += [] if faults else _improbable(fields)
     if check_digits not in CHECK_DIGITS:
         faults.append(problem("FL-ELQ-006", field="check_digits"))
     if faults:
@@ -146,6 +147,13 @@ def _unfit(fields: ElqrFields) -> list[str]:
     wrong += [name for name in ("levy_year", "relevant_year") if not _is_whole(named[name], 9999)]
     wrong += [name for name in ("due_on", "payable_until") if not isinstance(named[name], str) or not iso_date(named[name])]
     return wrong if _is_whole(fields.amount_yen, MAX_TOTAL_YEN) else ["amount_yen", *wrong]
+
+
+def _improbable(fields: ElqrFields) -> list[Problem]:
+    """What a payload could carry but no bill of ours can say: a year of two digits, a limit before the due date. Writing only."""
+    years = ("levy_year", "relevant_year")
+    wrong = [problem("FL-ELQ-006", field=name) for name in years if not 1900 <= getattr(fields, name) < 2200]
+    return wrong if fields.due_on <= fields.payable_until else [*wrong, problem("FL-DATE-003", field="payable_until")]
 
 
 def _is_digits(value: object, width: int) -> bool:

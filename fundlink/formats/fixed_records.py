@@ -72,7 +72,9 @@ class Records:
                 raise ProblemError([self._unknown()])
             length = lengths[kind]
             content = self.buffer[self.position : self.position + length]
-            gap = self._gap(self.position + length, length)
+            newline = self.newline
+            as_before = newline and self.buffer.startswith(newline, self.position + length) and b"\n" not in content
+            gap = len(newline) if as_before else self._gap(self.position + length, length)
             self.last = kind
             yield Raw(self.number, kind, content)
             self.position += length + gap  # looking for the gap may have moved the buffer

@@ -65,6 +65,7 @@ class XmlForm:
         tags = (f"{namespace}Header", namespace + self.record)
         tally, taker, number, empty = Tally(self.controls), self.row.taker(), 0, [""] * self.row.count
         values: dict[str, Any] = {}
+        orders: dict[int, list[int]] = {}
         for element in safe_xml.iterparse(stream, tag=tags, schema=schema(self.given.xsd)):
             if element.tag == tags[0]:
                 values = self._read_header(element, namespace)
@@ -72,13 +73,26 @@ class XmlForm:
                 taker = self.row.taker(values)
                 continue
             number += 1
+            order = orders.get(len(element)) or self._order(element, places, orders)
             cells = empty.copy()
-            for child in element:
-                cells[places[str(child.tag)]] = child.text or ""
+            for at, child in zip(order, element, strict=True):
+                cells[at] = child.text or ""
             self._count(tally, cells, number)
             reader.placing = partial(self._placed, number)
             yield number, cells, taker
         self._agree(tally, values)
+
+    def _order(self, element: etree._Element, places: Mapping[str, int], orders: dict[int, list[int]]) -> list[int]:
+        """The places of the elements of a record, by their names.
+
+        The schema has one order, so they are the same in every record with all elements, and in every one with none of the optional
+        ones: these two are remembered by their number of elements.
+        """
+        found = [places[str(child.tag)] for child in element]
+        required = [at for at, cell in enumerate(self.row.cells) if cell.row.required]
+        if found in (list(range(self.row.count)), required):
+            orders[len(found)] = found
+        return found
 
     def _read_header(self, element: etree._Element, namespace: str) -> dict[str, Any]:
         texts = {str(child.tag).removeprefix(namespace): child.text or "" for child in element}
@@ -187,17 +201,19 @@ class XmlForm:
         parts = (f"<{_tag(cell)}>%s</{_tag(cell)}>" if cell.row.required else "%s" for cell in self.row.cells)
         template = f"<{self.record}>{''.join(parts)}</{self.record}>"
         optional = [(at, _wrapped(cell)) for at, cell in enumerate(self.row.cells) if not cell.row.required]
+        wordy = [at for at, cell in enumerate(self.row.cells) if cell.row.kind not in _PLAIN_KINDS]
         block: list[str] = []
-        cells_of = checker(self.row, given)
-        held = [name for name in given if name in self.spec.record._fields and name not in self.row.index]
+        cells_of, names = checker(self.row, given), self.spec.record._fields
+        held = [(names.index(name), name, given[name]) for name in given if name in names and name not in self.row.index]
         for number, record in enumerate(records, 1):
-            for name in held:
-                if getattr(record, name) not in (given[name], "", None):
-                    raise ProblemError([problem("FL-VAL-002", field=name, ja=self.spec.named[name].ja, expected=str(given[name]))])
+            for at, name, value in held:
+                if record[at] != value and record[at] not in ("", None):
+                    raise ProblemError([problem("FL-VAL-002", field=name, ja=self.spec.named[name].ja, expected=str(value))])
             cells = cells_of(record, number)
             tally.add(cells)
-            if _SPECIAL("".join(cells)):
-                cells = [escape(text) for text in cells]
+            for at in wordy:
+                if _SPECIAL(cells[at]):
+                    cells[at] = escape(cells[at])
             for at, wrap in optional:
                 cells[at] = wrap(cells[at])
             block.append(template % tuple(cells))
@@ -207,6 +223,8 @@ class XmlForm:
         yield "".join(block).encode()
 
 
+_PLAIN_KINDS = ("digit", "yen", "date", "year", "count", "sum", "flag")
+"""Kinds whose cells are digits, signs and letters that XML takes as they are."""
 _SPECIAL = re.compile("[&<>\r]").search
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from fundlink.connectors import core_files, envelope
 from fundlink.connectors.gateway import RemoteFile
@@ -27,26 +28,54 @@ _PLURAL = {"receipt": "receipts", "settlement": "settlements", "bank_credit": "b
 _BANK_PROFILES = {b"101": "bank-zengin-01", b"103": "bank-zengin-03"}
 
 
+class _Taken(NamedTuple):
+    """A file whose bytes are kept: what is noted of it, the bytes, and who must have signed them."""
+
+    noted: dict[str, Any]
+    body: bytes
+    pinned: bytes
+
+
+_Rows = tuple[list[tuple[Any, ...]], int]
+
+
 def fetch(rooms: Rooms, ticket: Ticket) -> Ticket:
-    """Take every file the gateway holds for a registered municipality and that was not taken before."""
+    """Take every file the gateway holds for a registered municipality and that was not taken before.
+
+    While one file is stored, a second thread reads the next one: parsing and validating need no Python.
+    """
     counts: Ticket = {**dict.fromkeys(_PLURAL.values(), 0), "duplicates": 0, "quarantined": 0, "problems": []}
     with rooms.store.read() as connection:
         codes = [row[0] for row in files.municipalities(connection)]
-    try:
-        for code in codes:
-            for remote in _new_files(rooms, code):
-                try:
-                    _take(rooms, code, remote, counts)
-                except ProblemError as error:  # this file is not to be had now; the others are
-                    counts["problems"] += [told._replace(place=told.place or remote.name).as_json() for told in error.problems]
-                rooms.progress("collect", counts["receipts"], None)
-    except OutcomeUnknownError:
-        counts["problems"].append(problem("FL-GTW-003").as_json())
+    with ThreadPoolExecutor(1, "read") as reading:
+        waiting: list[tuple[_Taken, Future[_Rows]]] = []
+        for taken in _taken(rooms, codes, counts):
+            waiting.append((taken, reading.submit(_read, rooms, taken)))
+            if len(waiting) > 1:
+                _take_in(rooms, *waiting.pop(0), counts)
+        for taken, rows in waiting:
+            _take_in(rooms, taken, rows, counts)
     return counts
 
 
+def _taken(rooms: Rooms, codes: list[str], counts: Ticket) -> Iterator[_Taken]:
+    """The new files of these municipalities, each kept before anything is read from it."""
+    try:
+        for code in codes:
+            pinned = rooms.trust.pinned(code[:5])
+            for remote in _new_files(rooms, code):
+                try:
+                    body = _keep(rooms, remote, counts)
+                except ProblemError as error:  # this file is not to be had now; the others are
+                    counts["problems"] += [told._replace(place=told.place or remote.name).as_json() for told in error.problems]
+                    continue
+                if body is not None:
+                    yield _Taken(_noted(rooms, code, remote, body[1]), body[0], pinned)
+    except OutcomeUnknownError:
+        counts["problems"].append(problem("FL-GTW-003").as_json())
+
+
 def _new_files(rooms: Rooms, code: str) -> Iterator[RemoteFile]:
-    rooms.trust.pinned(code[:5])
     after = 0
     while page := rooms.gateway.files(code[:5], after):
         with rooms.store.read() as connection:
@@ -55,27 +84,31 @@ def _new_files(rooms: Rooms, code: str) -> Iterator[RemoteFile]:
         after = page[-1].sequence
 
 
-def _take(rooms: Rooms, code: str, remote: RemoteFile, counts: Ticket) -> None:
-    """One file: bytes first, then meaning."""
+def _keep(rooms: Rooms, remote: RemoteFile, counts: Ticket) -> tuple[bytes, int] | None:
+    """Bytes first, then meaning: the bytes of a file and the id they are kept under; None when they were damaged on the way."""
     body = rooms.gateway.fetch(remote.file_id)
     if hashlib.sha256(body).hexdigest() != remote.sha256:
         counts["quarantined"] += 1
         counts["problems"].append(problem("FL-FIL-005", place=remote.name).as_json())
-        return  # damaged on the way: not noted as taken, so the next run fetches it again
+        return None  # not noted as taken, so the next run fetches it again
     with rooms.store.write() as connection:
         kept = vault.keep(connection, [body], direction="in", kind=remote.kind, name=remote.name, at=rooms.now())
     core_files.put(rooms.folder / "inbox" / _safe(remote), [body])
-    noted = {
+    return body, kept.raw_id
+
+
+def _noted(rooms: Rooms, code: str, remote: RemoteFile, raw_id: int) -> dict[str, Any]:
+    return {
         "source": SOURCE, "remote_id": remote.file_id, "kind": remote.kind, "name": remote.name, "municipality_code": code,
-        "business_day": remote.business_day, "raw_id": kept.raw_id, "at": rooms.now(),
+        "business_day": remote.business_day, "raw_id": raw_id, "at": rooms.now(),
     }  # fmt: skip
-    _take_in(rooms, noted, body, counts)
 
 
-def _take_in(rooms: Rooms, noted: dict[str, Any], body: bytes, counts: Ticket) -> None:
-    """Read and store kept bytes, or quarantine them with the reason."""
+def _take_in(rooms: Rooms, taken: _Taken, read: Future[_Rows], counts: Ticket) -> None:
+    """Store what was read, or quarantine the file with the reason."""
+    noted = taken.noted
     try:
-        rows, yen = _read(rooms, noted["municipality_code"], noted["kind"], body)
+        rows, yen = read.result()
         _apply(rooms, noted, rows, yen, counts)
     except ProblemError as error:
         detail = {"name": noted["name"], "codes": sorted({told.code for told in error.problems})}
@@ -85,6 +118,7 @@ def _take_in(rooms: Rooms, noted: dict[str, Any], body: bytes, counts: Ticket) -
             audit.append(connection, entry)
         counts["quarantined"] += 1
         counts["problems"] += [told._replace(place=told.place or noted["name"]).as_json() for told in error.problems[:20]]
+    rooms.progress("collect", counts["receipts"], None)
 
 
 def retry(rooms: Rooms, ticket: Ticket) -> Ticket:
@@ -94,15 +128,21 @@ def retry(rooms: Rooms, ticket: Ticket) -> Ticket:
     counts = {name: ticket[name] for name in (*_PLURAL.values(), "duplicates", "quarantined", "problems")}
     with rooms.store.read() as connection:
         waiting = receipts.quarantined(connection)
+    with ThreadPoolExecutor(1, "read") as reading:
+        for noted in _quarantined(rooms, waiting):
+            with rooms.store.read() as connection:
+                body = vault.kept_bytes(connection, noted["raw_id"])
+            taken = _Taken(noted, body, rooms.trust.pinned(noted["municipality_code"][:5]))
+            _take_in(rooms, taken, reading.submit(_read, rooms, taken), counts)
+    return counts
+
+
+def _quarantined(rooms: Rooms, waiting: Sequence[Any]) -> Iterator[dict[str, Any]]:
     for remote_id, kind, name, code, business_day, raw_id in waiting:
-        noted = {
+        yield {
             "source": SOURCE, "remote_id": f"{remote_id.split('#')[0]}#{uuid.uuid4().hex}", "kind": kind, "name": name,
             "municipality_code": code, "business_day": business_day, "raw_id": raw_id, "at": rooms.now(),
         }  # fmt: skip
-        with rooms.store.read() as connection:
-            body = vault.kept_bytes(connection, raw_id)
-        _take_in(rooms, noted, body, counts)
-    return counts
 
 
 def _safe(remote: RemoteFile) -> str:
@@ -111,9 +151,10 @@ def _safe(remote: RemoteFile) -> str:
     return f"{remote.sequence:08d}-{kind}-{remote.sha256[:16]}" + (".txt" if remote.kind == "bank_credit" else ".xml")
 
 
-def _read(rooms: Rooms, code: str, kind: str, body: bytes) -> tuple[list[tuple[Any, ...]], int]:
+def _read(rooms: Rooms, taken: _Taken) -> _Rows:
     """Rows for the store (position, municipality, record …) and their yen; a row with an error quarantines the file."""
-    message, octets = _opened(rooms, code, kind, body)
+    code, kind = taken.noted["municipality_code"], taken.noted["kind"]
+    message, octets = _opened(rooms, kind, taken)
     reader = message.reader(BytesIO(octets))
     rows: list[tuple[Any, ...]] = []
     for chunk in reader:
@@ -126,7 +167,8 @@ def _read(rooms: Rooms, code: str, kind: str, body: bytes) -> tuple[list[tuple[A
     return rows, yen
 
 
-def _opened(rooms: Rooms, code: str, kind: str, body: bytes) -> tuple[Message, bytes]:
+def _opened(rooms: Rooms, kind: str, taken: _Taken) -> tuple[Message, bytes]:
+    body = taken.body
     if kind == "bank_credit":
         profile = _BANK_PROFILES.get(body[:3])
         if profile is None:
@@ -134,7 +176,7 @@ def _opened(rooms: Rooms, code: str, kind: str, body: bytes) -> tuple[Message, b
         return rooms.profile(profile).message(kind), body
     if kind not in _PLURAL:
         raise ProblemError([problem("FL-FIL-003", detail=kind)])
-    return rooms.profile(GATEWAY_PROFILE).message(kind), envelope.open_sealed(body, rooms.trust.pinned(code[:5]))
+    return rooms.profile(GATEWAY_PROFILE).message(kind), envelope.open_sealed(body, taken.pinned)
 
 
 def _check_owner(reader: Reader, code: str, kind: str) -> None:

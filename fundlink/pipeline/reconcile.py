@@ -12,6 +12,7 @@ from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.reconcile.outcomes import PAYING, Evidence, every_rule
 from fundlink.reconcile.totals import DayFacts, judge_day
 from fundlink.store import audit, bills, days, outcomes
+from fundlink.store import touched as touched_rows
 from fundlink.store.days import DayRow, DaySums
 
 
@@ -20,7 +21,7 @@ def classify(rooms: Rooms, ticket: Ticket) -> Ticket:
     with rooms.store.write() as connection:
         bills.hold_states(connection)
         outcomes.load_rules(connection, every_rule())
-        touched = outcomes.touch(connection)
+        touched = touched_rows.touch(connection)
         if not touched:
             return {"touched": 0}
         rooms.progress("reconcile", 0, touched)

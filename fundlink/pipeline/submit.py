@@ -7,8 +7,9 @@ sent), send. A lost answer is ``unknown`` until an inquiry tells; the same bytes
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from fundlink.connectors import core_files, envelope
 from fundlink.connectors.eltax import UnreachableError
@@ -22,6 +23,7 @@ from fundlink.store import audit, bills, messages, vault
 from fundlink.store.messages import OpenMessage, PendingSlip
 
 GATEWAY_PROFILE = "gateway"
+_MESSAGES_HELD = 4  # messages a transaction: enough to keep the checking thread at work, few enough to let others in
 # what the gateway may say to what was asked
 _ANSWERS = {"register": ("registered", "refused"), "update": ("updated", "refused"), "cancel": ("cancelled", "refused")}
 _COUNTS = ("messages", "slips", "registered", "refused", "unknown")
@@ -38,32 +40,83 @@ def clear_up(rooms: Rooms, ticket: Ticket) -> Ticket:
 
 
 def compose(rooms: Rooms, ticket: Ticket) -> Ticket:
-    """Write, seal, check and store messages of at most ``message_records`` slips, one transaction a message."""
+    """Write, seal, check and store messages of at most ``message_records`` slips, some messages a transaction."""
     with rooms.store.read() as connection:
         codes = messages.municipalities_with_pending(connection)
     for code in codes:
         after, done = 0, 0
         while after is not None:
-            after, count = _compose_one(rooms, code, after)
+            after, count = _compose_some(rooms, code, after)
             done += count
             rooms.progress("compose", done, None)
     return {}
 
 
-def _compose_one(rooms: Rooms, code: str, after: int) -> tuple[Any, int]:
-    """One message of a municipality; the slip id to go on after (None at the end) and the number of slips."""
-    with rooms.store.write() as connection:
+def _compose_some(rooms: Rooms, code: str, after: int) -> tuple[Any, int]:
+    """Some messages of a municipality; the slip id to go on after (None at the end) and the number of slips.
+
+    While one thread holds a message against its schema (libxml2 works without the interpreter's lock), this one writes the
+    next. All of them stand in one transaction that holds the municipality, so nothing that a message says can change between
+    choosing its slips and storing it; a message is stored only when it proved to be valid, and the transaction is bounded.
+    A message that is not valid takes the ones before it in the transaction back: nothing was sent, and they are made anew.
+    """
+    at: int | None = after
+    done = 0
+    with rooms.store.write() as connection, ThreadPoolExecutor(1) as checking:
         bills.hold(connection, code)
-        if not messages.list_pending(connection, code, after, rooms.message_records):
-            return None, 0
-        pending = messages.pending_slips(connection)
-        told = [(slip, operation) for slip in pending if (operation := _operation(slip)) is not None]
-        if told:
-            _store_message(rooms, connection, code, told)
-        dead = [(slip.slip_id, slip.wanted) for slip in pending if slip.wanted != "live" and not slip.at_gateway]
-        if dead:
-            _drop(rooms, connection, code, dead)
-        return pending[-1].slip_id, len(told)
+        prefix = f"P{code}-{rooms.today().replace('-', '')}-"
+        number = messages.next_message_number(connection, code, prefix)
+        waiting: _Chosen | None = None
+        for _ in range(_MESSAGES_HELD):
+            found = messages.list_pending(connection, code, at or 0, rooms.message_records)
+            chosen = _choose(rooms, connection, checking, code, f"{prefix}{number:06d}") if found else None
+            if waiting is not None:
+                _store_chosen(rooms, connection, code, waiting)
+            waiting = chosen
+            if chosen is None:
+                at = None
+                break
+            at, done, number = chosen.last, done + len(chosen.told), number + bool(chosen.told)
+        if waiting is not None:
+            _store_chosen(rooms, connection, code, waiting)
+    return at, done
+
+
+class _Chosen(NamedTuple):
+    """The slips of a message, written and being checked, and those that nobody has to be told about."""
+
+    message_id: str
+    last: int
+    told: list[tuple[PendingSlip, str]]
+    dead: list[tuple[int, str]]
+    body: bytes
+    check: Future[list[Problem]] | None
+
+
+def _choose(rooms: Rooms, connection: Any, checking: ThreadPoolExecutor, code: str, message_id: str) -> _Chosen:
+    """The slips listed, their message written and sealed, its check under way."""
+    pending = messages.pending_slips(connection)
+    told = [(slip, operation) for slip in pending if (operation := _operation(slip)) is not None]
+    dead = [(slip.slip_id, slip.wanted) for slip in pending if slip.wanted != "live" and not slip.at_gateway]
+    if not told:
+        return _Chosen(message_id, pending[-1].slip_id, told, dead, b"", None)
+    header = {
+        "message_id": message_id, "municipality_code": code, "institution_code": code[:5], "created_at": rooms.now(),
+        "record_count": len(told), "total_yen": sum(slip.total_yen for slip, _ in told),
+    }  # fmt: skip
+    message = rooms.profile(GATEWAY_PROFILE).message("payment")
+    body = b"".join(envelope.seal(message.writer(_payments(told), header), rooms.signer()))
+    return _Chosen(message_id, pending[-1].slip_id, told, dead, body, checking.submit(message.schema_check, body))
+
+
+def _store_chosen(rooms: Rooms, connection: Any, code: str, chosen: _Chosen) -> None:
+    if chosen.check is not None:
+        faults = chosen.check.result()
+        if faults:
+            raise ProblemError(faults)  # our own table and the XSD disagree: nothing leaves
+        _store_message(rooms, connection, code, chosen)
+    if chosen.dead:
+        _drop(rooms, connection, code, chosen.dead)
 
 
 def _drop(rooms: Rooms, connection: Any, code: str, dead: list[tuple[int, str]]) -> None:
@@ -80,20 +133,10 @@ def _operation(slip: PendingSlip) -> str | None:
     return "update" if slip.at_gateway else "register"
 
 
-def _store_message(rooms: Rooms, connection: Any, code: str, told: list[tuple[PendingSlip, str]]) -> None:
-    prefix = f"P{code}-{rooms.today().replace('-', '')}-"
-    message_id = f"{prefix}{messages.next_message_number(connection, code, prefix):06d}"
+def _store_message(rooms: Rooms, connection: Any, code: str, chosen: _Chosen) -> None:
+    message_id, told = chosen.message_id, chosen.told
     total = sum(slip.total_yen for slip, _ in told)
-    header = {
-        "message_id": message_id, "municipality_code": code, "institution_code": code[:5],
-        "created_at": rooms.now(), "record_count": len(told), "total_yen": total,
-    }  # fmt: skip
-    message = rooms.profile(GATEWAY_PROFILE).message("payment")
-    body = b"".join(envelope.seal(message.writer(_payments(told), header), rooms.signer()))
-    faults = message.schema_check(body)
-    if faults:
-        raise ProblemError(faults)  # our own table and the XSD disagree: nothing leaves
-    kept = vault.keep(connection, [body], direction="out", kind="payment", name=f"{message_id}.xml", at=rooms.now())
+    kept = vault.keep(connection, [chosen.body], direction="out", kind="payment", name=f"{message_id}.xml", at=rooms.now())
     values = {
         "id": message_id, "municipality_code": code, "raw_id": kept.raw_id, "records": len(told), "yen": total, "created_at": rooms.now(),
     }  # fmt: skip

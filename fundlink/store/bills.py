@@ -134,7 +134,7 @@ def accept(connection: Connection, file_id: int, at: str) -> Effects:
     if created < staged:
         effects = _later_rows(connection, span, at)
     _number_new_bills(connection, span, at)
-    bulk.grown(connection, created, "bill_version", "bill", "slip")
+    bulk.grown(connection, created, "bill_version (id, bill_key, core_key)", "bill", "slip")
     return effects
 
 
@@ -145,7 +145,7 @@ def _number_new_bills(connection: Connection, span: dict[str, int], at: str) -> 
         """INSERT INTO slip (bill_id, issue_count, municipality_code, institution_code, case_key, confirmation_number, issued_at)
            SELECT v.id, 1, v.municipality_code, SUBSTR(v.municipality_code, 1, 5), v.case_key, v.confirmation_number, :at
            FROM bill_version v JOIN bill b ON b.id = v.id
-           WHERE v.id >= :low AND v.id < :high AND v.total_yen > 0 AND NOT EXISTS (SELECT 1 FROM slip s WHERE s.bill_id = v.id) ORDER BY v.id""",
+           WHERE v.id >= :low AND v.id < :high AND b.id >= :low AND b.id < :high AND v.total_yen > 0 ORDER BY v.id""",
         at=at, low=span["low"], high=span["high"],
     )  # fmt: skip
 
@@ -165,7 +165,7 @@ def _later_rows(connection: Connection, span: dict[str, int], at: str) -> Effect
     _judge_changes(connection)
     _record_changes(connection, span["file"], at)
     counts = dict(bulk.rows(connection, "SELECT effect, COUNT(*) FROM later_row GROUP BY effect"))
-    created = int(bulk.scalar(connection, "SELECT COUNT(*) FROM bill WHERE file_id = :file", file=span["file"]))
+    created = int(bulk.scalar(connection, "SELECT COUNT(*) FROM bill WHERE id >= :low AND id < :high", low=span["low"], high=span["high"]))
     return Effects(
         created=created,
         updated=int(counts.get("updated", 0)),

@@ -32,8 +32,14 @@ def days_before(connection: Connection, day: str, municipality_code: str) -> lis
 
 
 def receipts_without_outcome(connection: Connection) -> int:
-    """Transactions that reconcile has not looked at yet."""
-    return int(bulk.scalar(connection, "SELECT COUNT(*) FROM pending_receipt"))
+    """Statements that reconcile has not looked at yet."""
+    return int(
+        bulk.scalar(
+            connection,
+            """SELECT COUNT(*) FROM pending_receipt p CROSS JOIN receipt r
+               WHERE r.id > p.after_id AND r.id <= p.last_id AND r.received_id = p.received_id""",
+        )
+    )
 
 
 def close(connection: Connection, rows: Sequence[DayRow], at: str) -> None:
@@ -48,10 +54,10 @@ def list_rows_of(connection: Connection, file_id: int) -> int:
     bulk.run(
         connection,
         f"""INSERT INTO own_row (version_id, bill_id, effect, revision_id)
-            SELECT b.id, b.id, 'created', 0 FROM bill b WHERE b.file_id = :file
+            SELECT b.id, b.id, 'created', 0 FROM bill b WHERE b.id >= :low AND b.id < :high
             UNION ALL SELECT r.version_id, r.bill_id, r.effect, r.id FROM revision r WHERE r.file_id = :file AND {_EFFECTIVE}""",
-        file=file_id,
-    )
+        low=file_id << LINE_BITS, high=(file_id + 1) << LINE_BITS, file=file_id,
+    )  # fmt: skip
     bulk.analyze(connection, "own_row")
     return int(bulk.scalar(connection, "SELECT COUNT(*) FROM own_row"))
 
@@ -86,23 +92,26 @@ def take_back(connection: Connection) -> dict[str, int]:
 
 
 # what a changed bill was before: the effective revision before this file's, or its first version
-_BEFORE = """
-    SELECT o.bill_id,
+_VERSION_BEFORE = """
       COALESCE((SELECT p.version_id FROM revision p WHERE p.bill_id = o.bill_id AND p.id < o.revision_id AND p.effect <> 'conflict'
-                ORDER BY p.id DESC LIMIT 1), o.bill_id), 0,
+                ORDER BY p.id DESC LIMIT 1), o.bill_id)"""
+_EFFECT_BEFORE = """
       COALESCE((SELECT p.effect FROM revision p WHERE p.bill_id = o.bill_id AND p.id < o.revision_id AND p.effect <> 'conflict'
-                ORDER BY p.id DESC LIMIT 1), 'updated')
-    FROM own_row o WHERE o.effect <> 'created'"""
+                ORDER BY p.id DESC LIMIT 1), 'updated')"""
+_BEFORE = f"SELECT o.bill_id, {_VERSION_BEFORE}, 0, {_EFFECT_BEFORE} FROM own_row o WHERE o.effect <> 'created'"
 
 
 def slips_to_revive(connection: Connection) -> list[tuple[int, int, str, str, int]]:
-    """Bills of ``own_row`` that come back to life without a live slip: (bill, next issue count, municipality, fund, levy year)."""
+    """Bills of ``own_row`` that come back to life without a live slip: (bill, next issue count, municipality, fund, levy year).
+
+    A bill brought to 0 yen was cancelled at the gateway just as a cancelled one was; one that goes back to nothing to pay needs no slip.
+    """
     found: Sequence[Any] = bulk.rows(
         connection,
         f"""SELECT o.bill_id, s.issue_count + 1, w.municipality_code, w.fund_code, w.levy_year
-            FROM own_row o JOIN bill_version w ON w.id = o.bill_id
+            FROM own_row o JOIN bill_version w ON w.id = {_VERSION_BEFORE}
             JOIN slip s ON s.bill_id = o.bill_id AND s.issue_count = (SELECT MAX(n.issue_count) FROM slip n WHERE n.bill_id = o.bill_id)
-            WHERE o.effect = 'cancelled' AND ({SLIP_STATE} = 'cancelled'
+            WHERE o.effect <> 'created' AND {_EFFECT_BEFORE} <> 'cancelled' AND w.total_yen > 0 AND ({SLIP_STATE} = 'cancelled'
               OR EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = s.id AND i.operation = 'cancel')) ORDER BY o.bill_id""",
     )
     return [(int(a), int(b), str(c), str(d), int(e)) for a, b, c, d, e in found]

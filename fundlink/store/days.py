@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
 from fundlink.store.bills import SLIP_STATE
-from fundlink.store.outcomes import NEWEST_OUTCOME, words
+from fundlink.store.outcomes import NEWEST_OUTCOME, NEWEST_TOTALS, words
 
 COLUMNS = (
     "day", "municipality_code", "fund_code", "receipts", "receipts_yen", "settled_yen", "fee_yen", "credited_yen",
@@ -64,9 +64,9 @@ def sums(connection: Connection, day: str | None = None) -> list[DaySums]:
     found = {(row.day, row.municipality_code, row.fund_code): _empty(row) for row in newest(connection, day)}
     for key_day, code, fund, count, yen in bulk.rows(
         connection,
-        f"""SELECT r.booked_on, r.municipality_code, r.fund_code, COUNT(*), SUM(r.amount_yen)
-            FROM outcome o JOIN receipt r ON r.id = o.receipt_id
-            WHERE {NEWEST_OUTCOME} AND o.outcome <> 'withdrawn' {only.format("r.booked_on")} GROUP BY r.booked_on, r.municipality_code, r.fund_code""",
+        f"""SELECT t.day, t.municipality_code, t.fund_code, SUM(t.transactions), SUM(t.yen)
+            FROM outcome_total t WHERE {NEWEST_TOTALS.format("x.day <> '' " + only.format("x.day"))} AND t.outcome <> 'withdrawn'
+            GROUP BY t.day, t.municipality_code, t.fund_code HAVING SUM(t.transactions) <> 0""",
         **values,
     ):
         found[key_day, code, fund] = DaySums(key_day, code, fund, int(count), int(yen), None, 0, 0, None, None)
@@ -138,12 +138,17 @@ def newest(connection: Connection, day: str | None = None, municipality_code: st
 
 def settle_slips(connection: Connection, paying: Sequence[str], *, after: int, at: str) -> int:
     """Slips that are paid and whose day and fund were found to tie (in a state recorded after that id) become settled; how many."""
+    if bulk.scalar(connection, "SELECT 1 FROM day_state WHERE id > :after AND state = 'tied' LIMIT 1", after=after) is None:
+        return 0
+    bulk.prepare_set_work(connection)
     return bulk.run(
         connection,
         f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
             SELECT DISTINCT s.id, 'settled', 'settle', r.booked_on, CAST(:at AS TEXT)
-            FROM day_state d JOIN receipt r ON r.booked_on = d.day AND r.municipality_code = d.municipality_code AND r.fund_code = d.fund_code
-            JOIN outcome o ON o.receipt_id = r.id JOIN slip s ON s.id = o.slip_id
-            WHERE d.state = 'tied' AND d.id > :after AND {NEWEST_OUTCOME} AND o.outcome IN ({words(paying)}) AND {SLIP_STATE} = 'paid'""",
+            FROM day_state d CROSS JOIN receipt r CROSS JOIN outcome o CROSS JOIN slip s
+            WHERE d.state = 'tied' AND d.id > :after
+              AND r.booked_on = d.day AND r.municipality_code = d.municipality_code AND r.fund_code = d.fund_code
+              AND o.transaction_key = r.transaction_key AND o.receipt_id = r.id AND s.id = o.slip_id
+              AND {NEWEST_OUTCOME} AND o.outcome IN ({words(paying)}) AND {SLIP_STATE} = 'paid'""",
         after=after, at=at,
     )  # fmt: skip

@@ -6,6 +6,7 @@ changed. It holds keys, yen and states of bills, no personal data.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -13,6 +14,14 @@ from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
 from fundlink.store.engine import Store
+
+_FIND = sa.text("SELECT key, request_sha256, status, answer FROM idempotency WHERE key IN :keys").bindparams(
+    sa.bindparam("keys", expanding=True)
+)
+_ADD = sa.text(
+    """INSERT INTO idempotency (key, request_sha256, status, answer, at) VALUES (:key, :request_sha256, :status, :answer, :at)
+       ON CONFLICT (key) DO NOTHING"""
+)
 
 
 class Stored(NamedTuple):
@@ -23,26 +32,20 @@ class Stored(NamedTuple):
     answer: str
 
 
-def claim(store: Store, connection: Connection, key: str) -> bool:
-    """Hold the key until this transaction ends; False when another process holds it (PostgreSQL; SQLite has one process)."""
+def claim(store: Store, connection: Connection, keys: Sequence[str]) -> set[str]:
+    """Hold keys until this transaction ends; without those that another process holds (PostgreSQL; SQLite has one process)."""
     if store.is_sqlite:
-        return True
-    held = connection.scalar(sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 2))"), {"name": key})
-    return bool(held)
+        return set(keys)
+    statement = "SELECT k FROM unnest(CAST(:keys AS TEXT[])) AS k WHERE pg_try_advisory_xact_lock(hashtextextended(k, 2))"
+    return {str(row[0]) for row in bulk.rows(connection, statement, keys=list(keys))}
 
 
-def find(connection: Connection, key: str) -> Stored | None:
-    """The answer stored under a key."""
-    found = bulk.rows(connection, "SELECT request_sha256, status, answer FROM idempotency WHERE key = :key", key=key)
-    return Stored(*found[0]) if found else None
+def find(connection: Connection, keys: Sequence[str]) -> dict[str, Stored]:
+    """The answers stored under keys, by key."""
+    return {str(key): Stored(*rest) for key, *rest in connection.execute(_FIND, {"keys": list(keys)})}
 
 
-def add(connection: Connection, key: str, stored: Stored, at: str) -> bool:
-    """Store an answer; False when the key has one already, which then stands."""
-    made = bulk.run(
-        connection,
-        """INSERT INTO idempotency (key, request_sha256, status, answer, at) VALUES (:key, :request, :status, :answer, :at)
-           ON CONFLICT (key) DO NOTHING""",
-        key=key, request=stored.request_sha256, status=stored.status, answer=stored.answer, at=at,
-    )  # fmt: skip
-    return made == 1
+def add(connection: Connection, answers: Mapping[str, Stored], at: str) -> None:
+    """Store answers by key; where a key has one already, that one stands."""
+    rows = [{"key": key, **stored._asdict(), "at": at} for key, stored in answers.items()]
+    connection.execute(_ADD, rows)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
-from fundlink.store.bills import BILL_IS_PAID, CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
+from fundlink.store.bills import BILL_IS_PAID, CURRENT_EFFECT, CURRENT_VERSION, LINE_BITS, SLIP_STATE
 
 
 class BillView(NamedTuple):
@@ -57,12 +57,15 @@ _COLUMNS = (
     "child_number", "addressee_number", "department_code", "charge_yen", "reminder_fee_yen", "late_charge_yen", "total_yen", "due_on",
     "payable_until", "core_key",
 )  # fmt: skip
-_VIEW = f"""
-    SELECT b.id, b.bill_key, f.profile, w.id, {CURRENT_EFFECT}, CASE WHEN {BILL_IS_PAID} THEN 1 ELSE 0 END,
+_SEEN = f"""b.id, b.bill_key, f.profile, w.id, {CURRENT_EFFECT}, CASE WHEN {BILL_IS_PAID} THEN 1 ELSE 0 END,
            {", ".join("w." + name for name in _COLUMNS)},
-           s.id, s.issue_count, s.institution_code, s.case_key, s.confirmation_number, CASE WHEN s.id IS NOT NULL THEN {SLIP_STATE} END
-    FROM bill b JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN file f ON f.id = b.file_id
+           s.id, s.issue_count, s.institution_code, s.case_key, s.confirmation_number, CASE WHEN s.id IS NOT NULL THEN {SLIP_STATE} END"""
+_JOINED = f"""
+    JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN file f ON f.id = b.file_id
     LEFT JOIN slip s ON s.bill_id = b.id AND s.issue_count = (SELECT MAX(n.issue_count) FROM slip n WHERE n.bill_id = b.id)"""
+_VIEW = f"SELECT {_SEEN} FROM bill b {_JOINED}"
+_DONE = """
+    CASE WHEN x.id = b.id THEN 'created' ELSE COALESCE((SELECT r.effect FROM revision r WHERE r.version_id = x.id), 'unchanged') END"""
 
 
 def bill_by_key(connection: Connection, bill_key: str) -> BillView | None:
@@ -80,6 +83,30 @@ def bills_by_core_key(connection: Connection, core_key: str, municipality_code: 
         condition += " AND b.municipality_code = :code"
         values["code"] = municipality_code
     return _bills(connection, f"{condition} ORDER BY b.id LIMIT 10", **values)
+
+
+def bills_of_file(connection: Connection, file_id: int) -> dict[int, tuple[str, BillView]]:
+    """What each row of a small file did (created, updated, unchanged, cancelled, conflict) and its bill, by line."""
+    found = bulk.rows(
+        connection,
+        f"""SELECT x.line, {_DONE}, {_SEEN} FROM bill_version x JOIN bill b ON b.bill_key = x.bill_key {_JOINED}
+            WHERE x.id >= :low AND x.id < :high""",
+        low=file_id << LINE_BITS, high=(file_id + 1) << LINE_BITS,
+    )  # fmt: skip
+    return {int(line): (str(effect), BillView(*rest)) for line, effect, *rest in found}
+
+
+def same_core_key(connection: Connection, file_id: int) -> dict[int, int]:
+    """How many bills of its municipality carry the 連携キー of each row of a small file now, by line."""
+    found = bulk.rows(
+        connection,
+        f"""SELECT x.line, COUNT(DISTINCT b.id) FROM bill_version x JOIN bill_version v ON v.core_key = x.core_key AND v.core_key <> ''
+            JOIN bill b ON b.bill_key = v.bill_key AND b.municipality_code = x.municipality_code
+            JOIN bill_version w ON w.id = {CURRENT_VERSION} AND w.core_key = x.core_key
+            WHERE x.id >= :low AND x.id < :high GROUP BY x.line""",
+        low=file_id << LINE_BITS, high=(file_id + 1) << LINE_BITS,
+    )  # fmt: skip
+    return {int(line): int(count) for line, count in found}
 
 
 def bill_by_el_number(connection: Connection, institution_code: str, case_key: str) -> BillView | None:

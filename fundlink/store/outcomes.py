@@ -1,6 +1,7 @@
-"""The set work of reconcile: evidence of every touched transaction as bits in one join, outcome by the loaded table.
+"""The set work of reconcile: evidence of every judged transaction as bits in one join, outcome by the loaded table.
 
 Called by pipeline.reconcile, which hands in the bits and the rules: no rule of the trade is written in this SQL.
+What is judged is what ``store.touched`` has laid out.
 """
 
 from __future__ import annotations
@@ -10,12 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
-from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
+from fundlink.store.bills import SLIP_STATE
 
-# receipt q is the one its transaction is judged by: the confirmation, else the preliminary statement, else what there is
-_DECISIVE = """q.id = (SELECT x.id FROM receipt x WHERE x.transaction_key = q.transaction_key
-                ORDER BY CASE x.stage WHEN 'confirmed' THEN 1 WHEN 'preliminary' THEN 2 ELSE 3 END LIMIT 1)"""
 NEWEST_OUTCOME = "o.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = o.transaction_key)"
+_CHANGED = "(f.before_outcome IS NULL OR f.before_outcome <> f.outcome OR f.before_receipt_id <> f.receipt_id)"
 
 
 def load_rules(connection: Connection, rules: Iterable[tuple[int, str, str]]) -> None:
@@ -27,130 +26,125 @@ def load_rules(connection: Connection, rules: Iterable[tuple[int, str, str]]) ->
         bulk.insert_rows(connection, "outcome_rule", ("evidence", "outcome", "rule"), wanted)
 
 
-def touch(connection: Connection) -> int:
-    """Fill ``touched``: pending transactions, unknown ones whose bill has come since, and all others that now rank with them.
-
-    A transaction whose statements name two bills touches both: it leaves the one and joins the other.
-    """
-    bulk.fresh_temporary(connection, "picked", "id BIGINT PRIMARY KEY, transaction_key TEXT")
-    bulk.run(connection, "INSERT INTO picked (id, transaction_key) SELECT id, transaction_key FROM pending_receipt")
-    bulk.fresh_temporary(connection, "touched", "transaction_key TEXT PRIMARY KEY")
-    bulk.run(connection, "INSERT INTO touched (transaction_key) SELECT DISTINCT transaction_key FROM picked")
-    _touch_known_since(connection)
-    bulk.analyze(connection, "picked", "touched")
-    bulk.fresh_temporary(connection, "touched_bill", "bill_id BIGINT PRIMARY KEY")
-    bulk.run(
-        connection,
-        """INSERT INTO touched_bill (bill_id)
-           SELECT DISTINCT s.bill_id FROM touched t JOIN receipt r ON r.transaction_key = t.transaction_key
-           JOIN slip s ON s.institution_code = r.institution_code AND s.case_key = r.case_key""",
-    )
-    bulk.analyze(connection, "touched_bill")
-    bulk.run(
-        connection,
-        f"""INSERT INTO touched (transaction_key)
-            SELECT q.transaction_key FROM touched_bill b JOIN slip s ON s.bill_id = b.bill_id
-            JOIN receipt q ON q.institution_code = s.institution_code AND q.case_key = s.case_key
-            WHERE {_DECISIVE} ON CONFLICT (transaction_key) DO NOTHING""",
-    )
-    bulk.analyze(connection, "touched")
-    return int(bulk.scalar(connection, "SELECT COUNT(*) FROM touched"))
-
-
-def _touch_known_since(connection: Connection) -> None:
-    bulk.run(
-        connection,
-        f"""INSERT INTO touched (transaction_key)
-            SELECT DISTINCT o.transaction_key FROM outcome o JOIN receipt r ON r.id = o.receipt_id
-            JOIN slip s ON s.institution_code = r.institution_code AND s.case_key = r.case_key
-            WHERE o.outcome = 'unknown_bill' AND {NEWEST_OUTCOME} ON CONFLICT (transaction_key) DO NOTHING""",
-    )
-
-
 def gather_evidence(connection: Connection, bits: Mapping[str, int]) -> None:
-    """Fill ``finding``: one row a touched transaction with its decisive receipt, slip, bill, version and evidence bits."""
-    bulk.fresh_temporary(connection, "transaction_fact", "transaction_key TEXT PRIMARY KEY, withdrawn INTEGER, receipt_id BIGINT")
-    bulk.run(
-        connection,
-        f"""INSERT INTO transaction_fact (transaction_key, withdrawn, receipt_id)
-            SELECT q.transaction_key,
-                   CASE WHEN EXISTS (SELECT 1 FROM receipt c WHERE c.transaction_key = q.transaction_key AND c.stage = 'cancelled') THEN 1 ELSE 0 END,
-                   q.id
-            FROM touched t JOIN receipt q ON q.transaction_key = t.transaction_key WHERE {_DECISIVE}""",
-    )
-    bulk.analyze(connection, "transaction_fact")
+    """Fill ``finding``: one row a judged transaction with slip, bill, version, evidence bits and the outcome they stand for."""
+    bulk.fresh_temporary(connection, "ranked", "receipt_id BIGINT PRIMARY KEY, place BIGINT")
+    bulk.run(connection, _RANKED)
+    bulk.analyze(connection, "ranked")
     bulk.fresh_temporary(
         connection,
         "finding",
-        "transaction_key TEXT PRIMARY KEY, receipt_id BIGINT, slip_id BIGINT, bill_id BIGINT, version_id BIGINT, evidence INTEGER",
+        """receipt_id BIGINT, transaction_key TEXT, slip_id BIGINT, bill_id BIGINT, version_id BIGINT, evidence INTEGER, outcome TEXT,
+           before_outcome TEXT, before_receipt_id BIGINT, before_slip_id BIGINT""",
     )
     bulk.run(connection, _FINDINGS.format(**bits))
-    bulk.run(connection, "CREATE INDEX finding_by_slip ON finding (slip_id)")
     bulk.analyze(connection, "finding")
 
 
-_FINDINGS = f"""
-    INSERT INTO finding (transaction_key, receipt_id, slip_id, bill_id, version_id, evidence)
-    SELECT e.transaction_key, e.receipt_id, e.slip_id, e.bill_id, e.version_id,
-           CASE WHEN e.withdrawn = 1 THEN {{WITHDRAWN}} ELSE 0 END
-         + CASE WHEN e.slip_id IS NULL THEN 0 ELSE {{SLIP_KNOWN}}
-             + CASE WHEN e.number_right = 1 THEN {{NUMBER_RIGHT}} ELSE 0 END
-             + CASE WHEN e.effect = 'cancelled' OR e.total_yen = 0 THEN {{CANCELLED}} ELSE 0 END
-             + CASE WHEN e.superseded = 1 THEN {{SUPERSEDED}} ELSE 0 END
-             + CASE WHEN e.number_right = 1 AND e.withdrawn = 0 AND e.place = 1 THEN {{FIRST}} ELSE 0 END
-             + CASE WHEN e.amount_yen = e.total_yen THEN {{AMOUNT_EQUAL}} ELSE 0 END
-             + CASE WHEN e.payable_until IS NULL OR e.paid_on <= e.payable_until THEN {{IN_TIME}} ELSE 0 END END
+_RANKS = "j.bill_id IS NOT NULL AND j.number_right = 1 AND j.withdrawn = 0"
+# only bills with several payments are ranked; everywhere else the only one is the first
+_RANKED = f"""
+    INSERT INTO ranked (receipt_id, place)
+    SELECT j.receipt_id, ROW_NUMBER() OVER (PARTITION BY j.bill_id ORDER BY j.paid_on, j.transaction_key)
+    FROM judged j WHERE {_RANKS} AND j.bill_id IN (SELECT j.bill_id FROM judged j WHERE {_RANKS} GROUP BY j.bill_id HAVING COUNT(*) > 1)"""
+
+_FINDINGS = """
+    INSERT INTO finding (receipt_id, transaction_key, slip_id, bill_id, version_id, evidence, outcome,
+                         before_outcome, before_receipt_id, before_slip_id)
+    SELECT e.receipt_id, e.transaction_key, e.slip_id, e.bill_id, e.version_id, e.evidence, k.outcome,
+           e.before_outcome, e.before_receipt_id, e.before_slip_id
     FROM (
-      SELECT c.*, ROW_NUMBER() OVER (
-               PARTITION BY c.bill_id, c.number_right, c.withdrawn ORDER BY c.paid_on, c.transaction_key) AS place
-      FROM (
-        SELECT f.transaction_key, f.receipt_id, f.withdrawn, r.amount_yen, r.paid_on, s.id AS slip_id, s.bill_id, w.id AS version_id,
-               CASE WHEN r.confirmation_number = s.confirmation_number THEN 1 ELSE 0 END AS number_right,
-               CASE WHEN EXISTS (SELECT 1 FROM slip n WHERE n.bill_id = s.bill_id AND n.issue_count > s.issue_count) THEN 1 ELSE 0 END AS superseded,
-               {CURRENT_EFFECT} AS effect, w.total_yen, w.payable_until
-        FROM transaction_fact f JOIN receipt r ON r.id = f.receipt_id
-        LEFT JOIN slip s ON s.institution_code = r.institution_code AND s.case_key = r.case_key
-        LEFT JOIN bill b ON b.id = s.bill_id
-        LEFT JOIN bill_version w ON w.id = {CURRENT_VERSION}
-      ) c
-    ) e"""
+      SELECT j.receipt_id, j.transaction_key, j.slip_id, j.bill_id, w.id AS version_id, j.before_outcome, j.before_receipt_id, j.before_slip_id,
+             CASE WHEN j.withdrawn = 1 THEN {WITHDRAWN} ELSE 0 END
+           + CASE WHEN j.slip_id IS NULL THEN 0 ELSE {SLIP_KNOWN}
+               + CASE WHEN j.number_right = 1 THEN {NUMBER_RIGHT} ELSE 0 END
+               + CASE WHEN n.effect = 'cancelled' OR w.total_yen = 0 THEN {CANCELLED} ELSE 0 END
+               + CASE WHEN EXISTS (SELECT 1 FROM slip s WHERE s.bill_id = j.bill_id AND s.issue_count > j.issue_count AND s.issue_count > 1)
+                   THEN {SUPERSEDED} ELSE 0 END
+               + CASE WHEN j.number_right = 1 AND j.withdrawn = 0 AND COALESCE(v.place, 1) = 1 THEN {FIRST} ELSE 0 END
+               + CASE WHEN j.amount_yen = w.total_yen THEN {AMOUNT_EQUAL} ELSE 0 END
+               + CASE WHEN w.payable_until IS NULL OR j.paid_on <= w.payable_until THEN {IN_TIME} ELSE 0 END END AS evidence
+      FROM judged j LEFT JOIN ranked v ON v.receipt_id = j.receipt_id
+      LEFT JOIN revision n ON n.id = (SELECT MAX(r.id) FROM revision r WHERE r.bill_id = j.bill_id AND r.effect <> 'conflict')
+      LEFT JOIN bill_version w ON w.id = COALESCE(n.version_id, j.bill_id)
+    ) e LEFT JOIN outcome_rule k ON k.evidence = e.evidence"""
 
 
 def record_outcomes(connection: Connection, at: str) -> int:
     """Append the outcomes that are new or have changed (or rest on another receipt) and take them off the work list; how many."""
+    before = int(bulk.scalar(connection, "SELECT MAX(id) FROM outcome") or 0)
     recorded = bulk.run(
         connection,
-        """INSERT INTO outcome (transaction_key, receipt_id, slip_id, bill_id, version_id, outcome, evidence, at)
-           SELECT f.transaction_key, f.receipt_id, f.slip_id, f.bill_id, f.version_id, k.outcome, f.evidence, :at
-           FROM finding f JOIN outcome_rule k ON k.evidence = f.evidence
-           LEFT JOIN outcome o ON o.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = f.transaction_key)
-           WHERE o.id IS NULL OR o.outcome <> k.outcome OR o.receipt_id <> f.receipt_id ORDER BY f.transaction_key""",
+        f"""INSERT INTO outcome (transaction_key, receipt_id, slip_id, bill_id, version_id, outcome, evidence, at)
+           SELECT f.transaction_key, f.receipt_id, f.slip_id, f.bill_id, f.version_id, f.outcome, f.evidence, :at
+           FROM finding f WHERE {_CHANGED} ORDER BY f.transaction_key""",
         at=at,
     )
     # only what was picked: a receipt that arrived meanwhile has a row of its own and its turn next time
     bulk.run(connection, "DELETE FROM pending_receipt WHERE id IN (SELECT id FROM picked)")
-    bulk.grown(connection, recorded, "outcome", "pending_receipt")
+    bulk.grown(connection, recorded, "outcome")
+    if recorded:
+        _add_up(connection, before)
     return recorded
 
 
-def advance_slips(connection: Connection, *, paying: Sequence[str], pay_from: Sequence[str], withdraw_from: Sequence[str], at: str) -> None:
-    """Slips of touched transactions become paid when a paying outcome stands, and registered again when it was taken back."""
-    bulk.fresh_temporary(connection, "touched_slip", "slip_id BIGINT PRIMARY KEY, pays INTEGER, state TEXT")
+def _add_up(connection: Connection, before: int) -> None:
+    """Totals of day, fund and outcome follow what was recorded: the new outcome counts, the one it takes the place of no more."""
+    bulk.fresh_temporary(
+        connection, "moved", "municipality_code TEXT, day TEXT, fund_code TEXT, outcome TEXT, transactions BIGINT, yen BIGINT"
+    )
     bulk.run(
         connection,
-        f"""INSERT INTO touched_slip (slip_id, pays, state)
-            SELECT s.id, CASE WHEN EXISTS (SELECT 1 FROM finding f JOIN outcome_rule k ON k.evidence = f.evidence
-                                           WHERE f.slip_id = s.id AND k.outcome IN ({words(paying)})) THEN 1 ELSE 0 END, {SLIP_STATE}
-            FROM touched_bill b JOIN slip s ON s.bill_id = b.bill_id""",
+        f"""INSERT INTO moved (municipality_code, day, fund_code, outcome, transactions, yen)
+            SELECT r.municipality_code, r.booked_on, r.fund_code, o.outcome, COUNT(*), SUM(r.amount_yen)
+            FROM outcome o CROSS JOIN receipt r WHERE o.id > :before AND r.id = o.receipt_id
+            GROUP BY r.municipality_code, r.booked_on, r.fund_code, o.outcome
+            UNION ALL
+            SELECT r.municipality_code, r.booked_on, r.fund_code, f.before_outcome, -COUNT(*), -SUM(r.amount_yen)
+            FROM finding f CROSS JOIN receipt r WHERE f.before_outcome IS NOT NULL AND {_CHANGED} AND r.id = f.before_receipt_id
+            GROUP BY r.municipality_code, r.booked_on, r.fund_code, f.before_outcome""",
+        before=before,
     )
-    for pays, before, state, event in ((1, pay_from, "paid", "pay"), (0, withdraw_from, "registered", "withdraw")):
-        bulk.run(
-            connection,
-            f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
-                SELECT slip_id, CAST(:state AS TEXT), CAST(:event AS TEXT), 'reconcile', CAST(:at AS TEXT) FROM touched_slip
-                WHERE pays = :pays AND state IN ({words(before)}) ORDER BY slip_id""",
-            state=state, event=event, at=at, pays=pays,
-        )  # fmt: skip
+    bulk.analyze(connection, "moved")
+    for day, fund, group in (("m.day", "m.fund_code", "m.day, m.fund_code,"), ("''", "''", "")):
+        bulk.run(connection, _TOTALS.format(day=day, fund=fund, group=group))
+
+
+_TOTALS = """
+    INSERT INTO outcome_total (municipality_code, day, fund_code, outcome, transactions, yen)
+    SELECT d.municipality_code, d.day, d.fund_code, d.outcome, d.transactions + COALESCE(t.transactions, 0), d.yen + COALESCE(t.yen, 0)
+    FROM (SELECT m.municipality_code, {day} AS day, {fund} AS fund_code, m.outcome, SUM(m.transactions) AS transactions, SUM(m.yen) AS yen
+          FROM moved m GROUP BY m.municipality_code, {group} m.outcome HAVING SUM(m.transactions) <> 0 OR SUM(m.yen) <> 0) d
+    LEFT JOIN outcome_total t ON t.id = (
+      SELECT MAX(x.id) FROM outcome_total x WHERE x.municipality_code = d.municipality_code AND x.day = d.day
+        AND x.fund_code = d.fund_code AND x.outcome = d.outcome)
+    ORDER BY d.municipality_code, d.day, d.fund_code, d.outcome"""
+
+
+def advance_slips(connection: Connection, *, paying: Sequence[str], pay_from: Sequence[str], withdraw_from: Sequence[str], at: str) -> None:
+    """Slips of judged transactions become paid when a paying outcome stands, and registered again when it was taken back."""
+    pays, goes = f"f.outcome IN ({words(paying)})", f"f.before_outcome IN ({words(paying)})"
+    bulk.run(
+        connection,
+        f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
+            SELECT s.id, 'paid', 'pay', 'reconcile', CAST(:at AS TEXT) FROM (SELECT f.slip_id AS id FROM finding f WHERE {pays}) s
+            WHERE {SLIP_STATE} IN ({words(pay_from)})""",
+        at=at,
+    )
+    bulk.run(
+        connection,
+        f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
+            SELECT s.id, 'registered', 'withdraw', 'reconcile', CAST(:at AS TEXT)
+            FROM (SELECT DISTINCT f.before_slip_id AS id FROM finding f WHERE {goes} AND NOT ({pays} AND f.slip_id = f.before_slip_id)) s
+            WHERE {SLIP_STATE} IN ({words(withdraw_from)}) AND {_NOT_PAID.format(words(paying))} ORDER BY s.id""",
+        at=at,
+    )
+
+
+_NOT_PAID = """
+    NOT EXISTS (SELECT 1 FROM slip p CROSS JOIN receipt r CROSS JOIN outcome o
+                WHERE p.id = s.id AND r.institution_code = p.institution_code AND r.case_key = p.case_key AND o.slip_id = p.id
+                  AND o.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = r.transaction_key) AND o.outcome IN ({}))"""
 
 
 def words(values: Sequence[str]) -> str:
@@ -159,13 +153,19 @@ def words(values: Sequence[str]) -> str:
     return ", ".join(f"'{value}'" for value in values)
 
 
+# the totals that stand, of a day by its funds ('' = all days together)
+NEWEST_TOTALS = """
+    t.id IN (SELECT MAX(x.id) FROM municipality m CROSS JOIN outcome_total x WHERE x.municipality_code = m.code AND {}
+             GROUP BY x.municipality_code, x.day, x.fund_code, x.outcome)"""
+
+
 def count_outcomes(connection: Connection, day: str | None, municipality_code: str | None = None) -> list[tuple[str, int, int]]:
     """(outcome, transactions, yen) as they stand now, of one business day or of all."""
+    which = f"x.day = :day{' AND m.code = :code' if municipality_code else ''}"
     found = bulk.rows(
         connection,
-        f"""SELECT o.outcome, COUNT(*), SUM(r.amount_yen) FROM outcome o JOIN receipt r ON r.id = o.receipt_id
-            WHERE {NEWEST_OUTCOME} {"AND r.booked_on = :day" if day else ""} {"AND r.municipality_code = :code" if municipality_code else ""}
-            GROUP BY o.outcome ORDER BY o.outcome""",
-        **({"day": day} if day else {}), **({"code": municipality_code} if municipality_code else {}),
+        f"""SELECT t.outcome, SUM(t.transactions), SUM(t.yen) FROM outcome_total t
+            WHERE {NEWEST_TOTALS.format(which)} GROUP BY t.outcome HAVING SUM(t.transactions) <> 0 ORDER BY t.outcome""",
+        day=day or "", **({"code": municipality_code} if municipality_code else {}),
     )  # fmt: skip
     return [(str(name), int(count), int(yen)) for name, count, yen in found]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -83,28 +84,37 @@ def stage(connection: Connection, kind: str, rows: Sequence[Sequence[Any]]) -> A
     bulk.fresh_temporary(connection, "arriving", ", ".join(f"{name} {'BIGINT' if name in _NUMBERS else 'TEXT'}" for name in columns))
     bulk.insert_rows(connection, "arriving", columns, rows)
     bulk.analyze(connection, "arriving")
+    distinct = len(set(map(itemgetter(*(columns.index(name) for name in identity)), rows)))
     known = " AND ".join(f"t.{name} = a.{name}" for name in identity)
     differs = " OR ".join(f"t.{name} <> a.{name}" for name in columns if name != "position" and name not in identity)
-    twins = " AND ".join(f"a.{name} = b.{name}" for name in identity)
-    differs_inside = differs.replace("t.", "b.")
-    contradictions = bulk.rows(
-        connection, f"SELECT a.position, a.{identity[0]} FROM arriving a JOIN {table} t ON {known} WHERE {differs} ORDER BY a.position"
+    keys = ", ".join("a." + name for name in identity)
+    resent = bulk.rows(  # one look at what is stored: usually nothing comes back
+        connection,
+        f"SELECT a.position, CASE WHEN {differs} THEN 1 ELSE 0 END, {keys} FROM arriving a JOIN {table} t ON {known} ORDER BY a.position",
     )
-    inside = bulk.rows(connection, f"SELECT a.position, a.{identity[0]} FROM arriving a JOIN arriving b ON {twins} AND b.position < a.position WHERE {differs_inside} ORDER BY a.position") if _has_twins(connection, identity) else []  # fmt: skip
-    distinct = int(bulk.scalar(connection, f"SELECT COUNT(*) FROM (SELECT DISTINCT {', '.join(identity)} FROM arriving) d"))
-    old = int(bulk.scalar(connection, f"SELECT COUNT(*) FROM (SELECT DISTINCT {', '.join('a.' + name for name in identity)} FROM arriving a JOIN {table} t ON {known}) d"))  # fmt: skip
-    return Arrival(distinct - old, len(rows) - (distinct - old), [(int(p), str(k)) for p, k in [*contradictions, *inside]])
+    wrong = [(int(row[0]), str(row[2])) for row in resent if row[1]]
+    if distinct < len(rows):
+        wrong += _contradictory_twins(connection, identity, differs.replace("t.", "b."))
+    new = distinct - len({tuple(row[2:]) for row in resent})
+    return Arrival(new, len(rows) - new, wrong)
 
 
-def _has_twins(connection: Connection, identity: Sequence[str]) -> bool:
-    keys = ", ".join(identity)
-    return bulk.scalar(connection, f"SELECT 1 FROM arriving GROUP BY {keys} HAVING COUNT(*) > 1 LIMIT 1") is not None
+def _contradictory_twins(connection: Connection, identity: Sequence[str], differs: str) -> list[tuple[int, str]]:
+    """Records of one file under the same identity with other content."""
+    twins = " AND ".join(f"a.{name} = b.{name}" for name in identity)
+    found = bulk.rows(
+        connection,
+        f"""SELECT a.position, a.{identity[0]} FROM arriving a JOIN arriving b ON {twins} AND b.position < a.position
+            WHERE {differs} ORDER BY a.position""",
+    )
+    return [(int(position), str(key)) for position, key in found]
 
 
 def store_arrivals(connection: Connection, kind: str, received_id: int) -> int:
     """Store the staged records that are new; receipts are put on the work list of reconcile."""
     table, columns, identity = _SHAPES[kind]
     names = ", ".join(columns)
+    before = bulk.scalar(connection, f"SELECT MAX(id) FROM {table}") or 0
     stored = bulk.run(
         connection,
         f"""INSERT INTO {table} (received_id, {names}) SELECT CAST(:received AS BIGINT), {", ".join("a." + name for name in columns)} FROM arriving a
@@ -112,10 +122,11 @@ def store_arrivals(connection: Connection, kind: str, received_id: int) -> int:
         received=received_id,
     )
     bulk.grown(connection, stored, table)
-    if kind == "receipt":
+    if kind == "receipt" and stored:
         bulk.run(
             connection,
-            """INSERT INTO pending_receipt (transaction_key)
-               SELECT DISTINCT a.transaction_key FROM arriving a""",
-        )
+            """INSERT INTO pending_receipt (received_id, after_id, last_id)
+               SELECT CAST(:received AS BIGINT), CAST(:before AS BIGINT), MAX(id) FROM receipt""",
+            received=received_id, before=before,
+        )  # fmt: skip
     return stored

@@ -20,6 +20,11 @@ def _key() -> Any:
     return Field(default=None, sa_type=BigKey, primary_key=True)
 
 
+def _only(condition: str) -> dict[str, Any]:
+    """An index over the few rows that a condition holds for."""
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
 def _yen(name: str) -> sa.CheckConstraint:
     return sa.CheckConstraint(f"{name} >= 0", name=f"{name}_not_negative")
 
@@ -55,7 +60,7 @@ class RawPiece(SQLModel, table=True):
 
 
 class File(SQLModel, table=True):
-    """One intake: a file, an upload or a single API write. Its rows count only once it is accepted."""
+    """One intake: a file, an upload, or single API writes that waited together. Its rows count only once it is accepted."""
 
     __table_args__ = (sa.Index("file_by_content", "sha256", "profile"),)
     id: int = _key()
@@ -64,7 +69,7 @@ class File(SQLModel, table=True):
     profile: str
     profile_digest: str
     name: str
-    channel: str  # file | folder | api
+    channel: str  # file | folder | api | api-bill
     municipality_wanted: str = ""
     received_at: str
 
@@ -101,9 +106,7 @@ class BillVersion(SQLModel, table=True):
         _yen("reminder_fee_yen"),
         _yen("late_charge_yen"),
         sa.CheckConstraint("total_yen = charge_yen + reminder_fee_yen + late_charge_yen", name="total_adds_up"),
-        sa.Index(
-            "bill_version_by_core_key", "core_key", sqlite_where=sa.text("core_key <> ''"), postgresql_where=sa.text("core_key <> ''")
-        ),
+        sa.Index("bill_version_by_core_key", "core_key", **_only("core_key <> ''")),
     )
     id: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
     file_id: int = Field(sa_type=BigKey)
@@ -160,12 +163,12 @@ class RejectedRow(SQLModel, table=True):
 
 
 class Bill(SQLModel, table=True):
-    """The identity of a bill. ``id`` is the id of its first version."""
+    """The identity of a bill. ``id`` is the id of its first version, so the bills of a file are a range of ids."""
 
     id: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
     bill_key: str = Field(unique=True)
-    municipality_code: str = Field(index=True)
-    file_id: int = Field(sa_type=BigKey, index=True)
+    municipality_code: str
+    file_id: int = Field(sa_type=BigKey)
 
 
 class Revision(SQLModel, table=True):
@@ -180,15 +183,20 @@ class Revision(SQLModel, table=True):
 
 
 class Slip(SQLModel, table=True):
-    """One eL number of a bill; a re-issue makes another one and the older one is superseded."""
+    """One eL number of a bill; a re-issue makes another one and the older one is superseded.
+
+    ``bill_id`` is no foreign key: slips come from an insert-select over bills alone, a check a row was a tenth of an intake, and
+    verify (I-24) looks at them all.
+    """
 
     __table_args__ = (
         sa.UniqueConstraint("institution_code", "case_key", name="slip_el_number"),
         sa.UniqueConstraint("bill_id", "issue_count", name="slip_of_bill"),
         sa.Index("slip_by_municipality", "municipality_code", "id"),
+        sa.Index("slip_reissued", "bill_id", "issue_count", **_only("issue_count > 1")),
     )
     id: int = _key()
-    bill_id: int = Field(sa_type=BigKey, foreign_key="bill.id")
+    bill_id: int = Field(sa_type=BigKey)
     issue_count: int
     municipality_code: str
     institution_code: str
@@ -295,6 +303,7 @@ class Receipt(SQLModel, table=True):
         sa.UniqueConstraint("transaction_key", "stage", name="receipt_once"),
         sa.Index("receipt_by_slip", "institution_code", "case_key"),
         sa.Index("receipt_by_day", "municipality_code", "booked_on"),
+        sa.Index("receipt_cancelled", "transaction_key", **_only("stage = 'cancelled'")),
         sa.CheckConstraint("amount_yen > 0", name="receipt_positive"),
     )
     id: int = _key()
@@ -314,11 +323,13 @@ class Receipt(SQLModel, table=True):
 
 
 class PendingReceipt(SQLModel, table=True):
-    """Work list of reconcile: transactions whose outcome has to be looked at, a row an arrival. A queue, not a fact."""
+    """Work list of reconcile: receipts whose transaction has to be looked at, a row a file. A queue, not a fact."""
 
     __tablename__ = "pending_receipt"
     id: int = _key()
-    transaction_key: str
+    received_id: int = Field(sa_type=BigKey)
+    after_id: int = Field(sa_type=sa.BigInteger)  # its receipts lie behind this one ...
+    last_id: int = Field(sa_type=sa.BigInteger)  # ... up to this one, perhaps among those of other files
 
 
 class Settlement(SQLModel, table=True):
@@ -386,8 +397,7 @@ class Outcome(SQLModel, table=True):
 
     __table_args__ = (
         sa.Index("outcome_by_transaction", "transaction_key", "id"),
-        sa.Index("outcome_by_receipt", "receipt_id"),
-        sa.Index("outcome_by_bill", "bill_id"),
+        sa.Index("outcome_unknown", "transaction_key", **_only("outcome = 'unknown_bill'")),
     )
     id: int = _key()
     transaction_key: str
@@ -398,6 +408,23 @@ class Outcome(SQLModel, table=True):
     outcome: str
     evidence: int
     at: str
+
+
+class OutcomeTotal(SQLModel, table=True):
+    """How many transactions of a day and fund have an outcome, and their yen; the newest row counts. No day: all days and funds."""
+
+    __tablename__ = "outcome_total"
+    __table_args__: ClassVar[Any] = (
+        sa.Index("outcome_total_by_day", "municipality_code", "day", "fund_code", "outcome", "id"),
+        _yen("yen"),
+    )
+    id: int = _key()
+    municipality_code: str
+    day: str
+    fund_code: str
+    outcome: str
+    transactions: int = Field(sa_type=sa.BigInteger)
+    yen: int = Field(sa_type=Yen)
 
 
 class DayState(SQLModel, table=True):

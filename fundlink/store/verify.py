@@ -37,7 +37,8 @@ CHECKS: tuple[Check, ...] = (
         "SELECT COUNT(DISTINCT transaction_key) FROM receipt",
         """SELECT COUNT(*) FROM (SELECT DISTINCT transaction_key FROM receipt) r
            WHERE NOT EXISTS (SELECT 1 FROM outcome o WHERE o.transaction_key = r.transaction_key)
-             AND NOT EXISTS (SELECT 1 FROM pending_receipt p WHERE p.transaction_key = r.transaction_key)""",
+             AND NOT EXISTS (SELECT 1 FROM receipt q JOIN pending_receipt p ON p.received_id = q.received_id
+                             WHERE q.transaction_key = r.transaction_key)""",
     ),
     Check(
         "I-02",
@@ -49,6 +50,21 @@ CHECKS: tuple[Check, ...] = (
               WHERE o.id = {_LAST} AND o.outcome <> 'withdrawn' AND r.booked_on = d.day
                 AND r.municipality_code = d.municipality_code AND r.fund_code = d.fund_code), 0)
             AND NOT EXISTS (SELECT 1 FROM pending_receipt)""",
+    ),
+    Check(
+        "I-35",
+        "判定ごとの合計（団体・日・公金種目）が、取引を数え直した値と等しい",
+        "SELECT COUNT(*) FROM outcome_total",
+        f"""SELECT COUNT(*) FROM (
+              SELECT t.municipality_code AS code, t.day, t.fund_code AS fund, t.outcome, SUM(t.n) AS n, SUM(t.yen) AS yen FROM (
+                SELECT t.municipality_code, t.day, t.fund_code, t.outcome, t.transactions AS n, t.yen FROM outcome_total t
+                WHERE t.id = (SELECT MAX(y.id) FROM outcome_total y WHERE y.municipality_code = t.municipality_code
+                              AND y.day = t.day AND y.fund_code = t.fund_code AND y.outcome = t.outcome)
+                UNION ALL SELECT r.municipality_code, r.booked_on, r.fund_code, o.outcome, -1, -r.amount_yen
+                FROM outcome o JOIN receipt r ON r.id = o.receipt_id WHERE o.id = {_LAST}
+                UNION ALL SELECT r.municipality_code, '', '', o.outcome, -1, -r.amount_yen
+                FROM outcome o JOIN receipt r ON r.id = o.receipt_id WHERE o.id = {_LAST}) t
+              GROUP BY t.municipality_code, t.day, t.fund_code, t.outcome) x WHERE x.n <> 0 OR x.yen <> 0""",
     ),
     Check(
         "I-03",
@@ -96,7 +112,8 @@ CHECKS: tuple[Check, ...] = (
         "I-24",
         "ある団体の記録が、別の団体の請求を指さない",
         "SELECT COUNT(*) FROM slip",
-        """SELECT (SELECT COUNT(*) FROM slip s JOIN bill b ON b.id = s.bill_id WHERE s.municipality_code <> b.municipality_code)
+        """SELECT (SELECT COUNT(*) FROM slip s LEFT JOIN bill b ON b.id = s.bill_id
+                   WHERE b.id IS NULL OR s.municipality_code <> b.municipality_code)
                 + (SELECT COUNT(*) FROM outcome o JOIN receipt r ON r.id = o.receipt_id JOIN bill b ON b.id = o.bill_id
                    WHERE r.municipality_code <> b.municipality_code)""",
     ),

@@ -84,7 +84,7 @@ def test_a08_one_file_sent_by_many_at_once(vendor: Vendor) -> None:
 def test_a08_a_key_that_another_process_holds(vendor: Vendor) -> None:
     store = vendor.world.jobs.rooms.store
     with store.engine.begin() as connection:
-        assert idempotency.claim(store, connection, "a")
+        assert idempotency.claim(store, connection, ["a"])
         told = vendor.put(content(), key="a")
         assert (told.status, told.code, told.headers["retry-after"]) == (409, "FL-IDM-003", "2")
     with store.stream_lock("idempotency:b"):

@@ -43,13 +43,13 @@ FIELDS = st.builds(
     confirmation_number=digits(6),
     fund_code=digits(3),
     office_code=digits(3),
-    levy_year=st.integers(1, 9999),
-    relevant_year=st.integers(1, 9999),
+    levy_year=st.integers(1900, 2199),
+    relevant_year=st.integers(1900, 2199),
     installment=digits(2),
     due_on=DAYS,
     payable_until=DAYS,
     scheme_code=st.one_of(st.just("13800"), digits(5)),
-)
+).map(lambda made: made._replace(due_on=min(made[9:11]), payable_until=max(made[9:11])))
 
 
 # --- the independent writer and reader
@@ -323,3 +323,18 @@ def test_a_wrong_payload_is_not_drawn() -> None:
         elqr.symbol("1" * 254)
     with pytest.raises(ProblemError, match="FL-ELQ-002"):
         elqr.symbol_svg(elqr.encode(PLAIN)[:250] + "99999")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "field"),
+    [
+        ({"levy_year": 26}, "FL-ELQ-006", "levy_year"),
+        ({"relevant_year": 26}, "FL-ELQ-006", "relevant_year"),
+        ({"due_on": "2026-07-01", "payable_until": "2026-06-30"}, "FL-DATE-003", "payable_until"),
+    ],
+)
+def test_what_no_bill_can_say_is_not_written(changes: dict[str, Any], code: str, field: str) -> None:
+    with pytest.raises(ProblemError) as refused:
+        elqr.encode(PLAIN._replace(**changes))
+    assert [(told.code, told.field) for told in refused.value.problems] == [(code, field)]
+    assert refused.value.problems[0].as_json()["next"]

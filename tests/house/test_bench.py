@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,6 +116,55 @@ def test_a_figure_replaces_the_same_one_made_before(tmp_path: Path) -> None:
     book.add(path, {**told, "rows": 10_000})
     book.add(path, {**told, "ratio": 1.5})
     assert sorted(found["ratio"] for found in book.load(path)["results"]) == [1.5, 2.0]
+
+
+def test_the_table_is_made_in_parts_and_gone_on_with(tmp_path: Path) -> None:
+    """One part at a time into the same file; what it holds is left out when asked."""
+    out = tmp_path / "results.json"
+    command = [
+        sys.executable,
+        "-m",
+        "bench",
+        "all",
+        "--rows",
+        "60",
+        "--runs",
+        "1",
+        "--on",
+        "sqlite",
+        "--out",
+        str(out),
+        "--resume",
+        "--only",
+    ]
+    first = subprocess.run([*command, "intake"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "intake sqlite 60 cp932 …" in first.stderr
+    assert "3 made, 0 left out, 0 failed" in first.stderr
+    both = subprocess.run([*command, "intake,submit,export"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "2 made, 3 left out, 0 failed" in both.stderr
+    kinds = [(found["bench"], found.get("form")) for found in book.load(out)["results"]]
+    assert sorted(kinds, key=str) == [("export", None), ("intake", "cp932"), ("intake", "fixed"), ("intake", "utf-8"), ("submit", None)]
+
+
+def test_stages_go_when_nothing_to_come_needs_them(tmp_path: Path) -> None:
+    with databases("sqlite") as made:
+        bed = Bed(tmp_path, 60, made)
+        verbs.intake(bed, ONCE)
+        bed.keep({"registered"})
+        assert set(bed._stages) == {"bills"}  # the nearest that exists of those it is made from
+        bed.keep({"empty"})
+        assert not [path for path in tmp_path.glob("home-*") if path.is_dir()]
+
+
+def test_notes_lie_beside_the_results_and_survive_a_run(tmp_path: Path) -> None:
+    path = tmp_path / "performance.json"
+    (tmp_path / "performance-notes.toml").write_text('["collect"]\nwhere = "in the schema"\n', encoding="utf-8")
+    book.add(
+        path,
+        {"bench": "intake", "form": "utf-8", "database": "sqlite", "rows": 10, "floor": "x", "seconds": {"median": 1.0}, "peak_mib": 1.0},
+    )
+    assert "### collect\n\n- where: in the schema" in book.page(book.load(path))
+    assert "schema" not in path.read_text(encoding="utf-8")
 
 
 def test_the_page_is_that_of_its_results() -> None:

@@ -196,7 +196,7 @@ def test_one_bill_written_and_reissued_at_once_does_not_deadlock(town: World, mo
 
     def put() -> None:
         with town.jobs.rooms.store.together():
-            town.jobs.bill(_api_row(town, bill(1, charge_yen=3)), "api")
+            town.jobs.bills([_api_row(town, bill(1, charge_yen=3))], "api")
 
     assert both(halt, put, lambda: desk.reissue(town.jobs.rooms, bill(2).bill_key, "a", "b")) == []
     assert town.sql("SELECT COUNT(*) FROM slip WHERE issue_count = 2") == [(1,)]
@@ -209,8 +209,8 @@ def test_writes_for_two_municipalities_in_one_transaction_do_not_deadlock_with_a
 
     def put_two() -> None:
         with town.jobs.rooms.store.together():
-            town.jobs.bill(_api_row(town, bill(1, charge_yen=3)), "api")
-            town.jobs.bill(_api_row(town, bill(1, municipality_code=OTHER_CODE, charge_yen=4)), "api")
+            town.jobs.bills([_api_row(town, bill(1, charge_yen=3))], "api")
+            town.jobs.bills([_api_row(town, bill(1, municipality_code=OTHER_CODE, charge_yen=4))], "api")
 
     def take_file() -> None:
         town.intake([bill(2, municipality_code=OTHER_CODE)], name="b.csv")

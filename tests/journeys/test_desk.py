@@ -103,3 +103,28 @@ def test_a_file_whose_bill_was_paid_or_changed_since_is_not_taken_back(world: Wo
     assert world.jobs.roll_back(2, "a", "b")["updated"] == 1
     world.jobs.submit()
     assert world.twin.slips[world.slip(2)[0]]["AmountYen"] == "1002"
+
+
+def test_a_bill_brought_to_nothing_by_the_file_taken_back_gets_a_new_number(world: World) -> None:
+    """The gateway was told to cancel its slip, and a cancelled slip never comes back to life."""
+    world.intake(bills(1), name="first.csv")
+    world.jobs.submit()
+    first = world.slip(1)
+    world.intake([bill(1, charge_yen=0)], name="nothing.csv")
+    world.jobs.submit()
+    assert world.twin.slips[first[0]]["state"] == "cancelled"
+    assert world.jobs.roll_back(2, "a", "b")["updated"] == 1
+    world.jobs.submit()
+    assert world.slip(1)[0] != first[0]
+    assert world.state(1) == "registered"
+    assert world.twin.slips[world.slip(1)[0]]["AmountYen"] == "1001"
+
+
+def test_a_bill_that_goes_back_to_nothing_to_pay_gets_no_number(world: World) -> None:
+    world.intake(bills(1), name="first.csv")
+    world.jobs.submit()
+    world.intake([bill(1, charge_yen=0)], name="nothing.csv")
+    world.jobs.submit()
+    world.intake([bill(1, action="9")], name="cancel.csv")
+    world.jobs.roll_back(3, "a", "b")
+    assert world.sql("SELECT COUNT(*) FROM slip") == [(1,)]

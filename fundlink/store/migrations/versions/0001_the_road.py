@@ -34,10 +34,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("bill_key"),
     )
-    with op.batch_alter_table("bill", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_bill_file_id"), ["file_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_bill_municipality_code"), ["municipality_code"], unique=False)
-
     op.create_table(
         "bill_version",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -171,9 +167,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("outcome", schema=None) as batch_op:
-        batch_op.create_index("outcome_by_bill", ["bill_id"], unique=False)
-        batch_op.create_index("outcome_by_receipt", ["receipt_id"], unique=False)
         batch_op.create_index("outcome_by_transaction", ["transaction_key", "id"], unique=False)
+        batch_op.create_index(
+            "outcome_unknown",
+            ["transaction_key"],
+            unique=False,
+            sqlite_where=sa.text("outcome = 'unknown_bill'"),
+            postgresql_where=sa.text("outcome = 'unknown_bill'"),
+        )
 
     op.create_table(
         "outcome_rule",
@@ -183,9 +184,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("evidence"),
     )
     op.create_table(
+        "outcome_total",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("fund_code", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("transactions", sa.BigInteger(), nullable=False),
+        sa.Column("yen", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("yen >= 0", name="yen_not_negative"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("outcome_total", schema=None) as batch_op:
+        batch_op.create_index("outcome_total_by_day", ["municipality_code", "day", "fund_code", "outcome", "id"], unique=False)
+
+    op.create_table(
         "pending_receipt",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("transaction_key", sa.String(), nullable=False),
+        sa.Column("received_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("after_id", sa.BigInteger(), nullable=False),
+        sa.Column("last_id", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
@@ -373,16 +391,19 @@ def upgrade() -> None:
         sa.Column("case_key", sa.String(), nullable=False),
         sa.Column("confirmation_number", sa.String(), nullable=False),
         sa.Column("issued_at", sa.String(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["bill_id"],
-            ["bill.id"],
-        ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("bill_id", "issue_count", name="slip_of_bill"),
         sa.UniqueConstraint("institution_code", "case_key", name="slip_el_number"),
     )
     with op.batch_alter_table("slip", schema=None) as batch_op:
         batch_op.create_index("slip_by_municipality", ["municipality_code", "id"], unique=False)
+        batch_op.create_index(
+            "slip_reissued",
+            ["bill_id", "issue_count"],
+            unique=False,
+            sqlite_where=sa.text("issue_count > 1"),
+            postgresql_where=sa.text("issue_count > 1"),
+        )
 
     op.create_table(
         "bank_credit",
@@ -510,6 +531,13 @@ def upgrade() -> None:
     with op.batch_alter_table("receipt", schema=None) as batch_op:
         batch_op.create_index("receipt_by_day", ["municipality_code", "booked_on"], unique=False)
         batch_op.create_index("receipt_by_slip", ["institution_code", "case_key"], unique=False)
+        batch_op.create_index(
+            "receipt_cancelled",
+            ["transaction_key"],
+            unique=False,
+            sqlite_where=sa.text("stage = 'cancelled'"),
+            postgresql_where=sa.text("stage = 'cancelled'"),
+        )
 
     op.create_table(
         "settlement",
@@ -554,6 +582,7 @@ def downgrade() -> None:
     op.drop_table("slip_handover")
     op.drop_table("settlement")
     with op.batch_alter_table("receipt", schema=None) as batch_op:
+        batch_op.drop_index("receipt_cancelled")
         batch_op.drop_index("receipt_by_slip")
         batch_op.drop_index("receipt_by_day")
 
@@ -577,6 +606,7 @@ def downgrade() -> None:
 
     op.drop_table("bank_credit")
     with op.batch_alter_table("slip", schema=None) as batch_op:
+        batch_op.drop_index("slip_reissued")
         batch_op.drop_index("slip_by_municipality")
 
     op.drop_table("slip")
@@ -613,11 +643,14 @@ def downgrade() -> None:
 
     op.drop_table("raw")
     op.drop_table("pending_receipt")
+    with op.batch_alter_table("outcome_total", schema=None) as batch_op:
+        batch_op.drop_index("outcome_total_by_day")
+
+    op.drop_table("outcome_total")
     op.drop_table("outcome_rule")
     with op.batch_alter_table("outcome", schema=None) as batch_op:
+        batch_op.drop_index("outcome_unknown")
         batch_op.drop_index("outcome_by_transaction")
-        batch_op.drop_index("outcome_by_receipt")
-        batch_op.drop_index("outcome_by_bill")
 
     op.drop_table("outcome")
     with op.batch_alter_table("municipality", schema=None) as batch_op:
@@ -643,9 +676,5 @@ def downgrade() -> None:
         batch_op.drop_index("bill_version_by_core_key", sqlite_where=sa.text("core_key <> ''"), postgresql_where=sa.text("core_key <> ''"))
 
     op.drop_table("bill_version")
-    with op.batch_alter_table("bill", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_bill_municipality_code"))
-        batch_op.drop_index(batch_op.f("ix_bill_file_id"))
-
     op.drop_table("bill")
     op.drop_table("audit")

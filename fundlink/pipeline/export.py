@@ -64,7 +64,10 @@ def _write_clearing(rooms: Rooms, group: tuple[str, str, int, int, int, int], se
         message, shape = _message(rooms, profile, "clearing")
         name = f"clearing-{code}-{shape}-{first:010d}-{last:010d}{message_suffix(message)}"
         header = {**_header(rooms, code, first), "record_count": count}
-        values = {"kind": "clearing", "name": name, "municipality_code": code, "profile": shape, "records": count, "yen": yen}
+        values = {
+            "kind": "clearing", "name": name, "municipality_code": code, "profile": shape, "records": count, "yen": yen,
+            "first_entry": first, "last_entry": last,
+        }  # fmt: skip
         with closing(clearings.entries_of_group(connection, (code, profile, last), attached=ATTACHED)) as found:
             body = message.writer(seen.watch(map(clearing_entry, found)), header)
             file_id = _keep(rooms, connection, body, values)

@@ -32,7 +32,14 @@ CURRENT_VERSION = """
     COALESCE((SELECT r.version_id FROM revision r WHERE r.bill_id = b.id AND r.effect <> 'conflict' ORDER BY r.id DESC LIMIT 1), b.id)"""
 CURRENT_EFFECT = """
     COALESCE((SELECT r.effect FROM revision r WHERE r.bill_id = b.id AND r.effect <> 'conflict' ORDER BY r.id DESC LIMIT 1), 'created')"""
-SLIP_STATE = "COALESCE((SELECT st.state FROM slip_state st WHERE st.slip_id = s.id ORDER BY st.id DESC LIMIT 1), 'issued')"
+
+
+def slip_state_of(slip_id: str) -> str:
+    """The state of the slip with the id in that column."""
+    return f"COALESCE((SELECT st.state FROM slip_state st WHERE st.slip_id = {slip_id} ORDER BY st.id DESC LIMIT 1), 'issued')"
+
+
+SLIP_STATE = slip_state_of("s.id")
 # a payment with the right number that was not taken back; does not wait for reconcile
 BILL_IS_PAID = """
     EXISTS (SELECT 1 FROM slip s JOIN receipt p ON p.institution_code = s.institution_code AND p.case_key = s.case_key

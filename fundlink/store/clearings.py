@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
-from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
+from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE, slip_state_of
 from fundlink.store.outcomes import words
 
 FALLBACK_PROFILE = "standard"
@@ -223,23 +223,28 @@ def mark_handed(connection: Connection, at: str) -> None:
 
 
 def clear_slips(connection: Connection, export_file_id: int, *, paying: Sequence[str], before: Sequence[str], at: str) -> int:
-    """Slips whose confirmed, paying entry stands in that file and is still believed are cleared: only now was it handed over."""
+    """Slips whose confirmed, paying entry stands in that file and is still believed are cleared: only now was it handed over.
+
+    An entry is believed when none of its transaction is newer and the newest outcome says the same of the same slip.
+    """
+    first, last = bulk.rows(connection, "SELECT first_entry, last_entry FROM export_file WHERE id = :file", file=export_file_id)[0]
     return bulk.run(
         connection,
         f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
-            SELECT DISTINCT s.id, 'cleared', 'clear', 'export', CAST(:at AS TEXT)
-            FROM clearing_handover h JOIN clearing_entry e ON e.entry_number = h.entry_number
-            JOIN outcome o ON o.id = e.outcome_id JOIN slip s ON s.id = o.slip_id
-            WHERE h.export_file_id = :file AND e.stage = '1' AND o.outcome IN ({words(paying)}) AND {SLIP_STATE} IN ({words(before)})
-              AND e.entry_number = (SELECT MAX(x.entry_number) FROM clearing_entry x WHERE x.transaction_key = e.transaction_key)
+            SELECT o.slip_id, 'cleared', 'clear', 'export', CAST(:at AS TEXT)
+            FROM clearing_entry e JOIN clearing_handover h ON h.entry_number = e.entry_number JOIN outcome o ON o.id = e.outcome_id
+            WHERE e.entry_number >= :first AND e.entry_number <= :last AND h.export_file_id = :file AND e.stage = '1'
+              AND o.outcome IN ({words(paying)}) AND {slip_state_of("o.slip_id")} IN ({words(before)})
+              AND NOT EXISTS (SELECT 1 FROM clearing_entry x WHERE x.transaction_key = e.transaction_key AND x.entry_number > e.entry_number)
               AND EXISTS (SELECT 1 FROM outcome y WHERE y.outcome = o.outcome AND y.slip_id = o.slip_id
-                            AND y.id = (SELECT MAX(z.id) FROM outcome z WHERE z.transaction_key = o.transaction_key))""",
-        file=export_file_id, at=at,
+                            AND y.id = (SELECT MAX(z.id) FROM outcome z WHERE z.transaction_key = o.transaction_key))
+            ORDER BY e.entry_number""",
+        file=export_file_id, first=first, last=last, at=at,
     )  # fmt: skip
 
 
 def add_export_file(connection: Connection, values: dict[str, Any]) -> int:
-    """Note a file handed over (kind, name, municipality_code, profile, raw_id, records, yen, at); its id."""
+    """Note a file handed over (kind, name, municipality_code, profile, raw_id, records, yen, at, its entries if any); its id."""
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)
     return int(bulk.scalar(connection, f"INSERT INTO export_file ({names}) VALUES ({marks}) RETURNING id", **values))

@@ -476,6 +476,8 @@ class ExportFile(SQLModel, table=True):
     municipality_code: str
     profile: str
     raw_id: int = Field(sa_type=BigKey, foreign_key="raw.id")
+    first_entry: int | None = Field(default=None, sa_type=sa.BigInteger)  # of clearing files: their entries lie between these two,
+    last_entry: int | None = Field(default=None, sa_type=sa.BigInteger)  # perhaps among those of other files
     records: int
     yen: int = Field(sa_type=sa.BigInteger)
     at: str

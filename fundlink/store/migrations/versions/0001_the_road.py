@@ -281,6 +281,8 @@ def upgrade() -> None:
         sa.Column("municipality_code", sa.String(), nullable=False),
         sa.Column("profile", sa.String(), nullable=False),
         sa.Column("raw_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("first_entry", sa.BigInteger(), nullable=True),
+        sa.Column("last_entry", sa.BigInteger(), nullable=True),
         sa.Column("records", sa.Integer(), nullable=False),
         sa.Column("yen", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.String(), nullable=False),

@@ -49,7 +49,7 @@ def write_clearings(rooms: Rooms, ticket: Ticket) -> Ticket:
             refused += _unwritable(error, group[1], seen.last)
             continue
         entries, yen = entries + group[4], yen + group[5]
-        rooms.progress("export", entries, None)
+        rooms.progress("export", entries, sum(group[4] for group in groups))
     if groups:
         with rooms.store.write() as connection:
             rooms.store.serialise(connection, "export")

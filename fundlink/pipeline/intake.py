@@ -105,12 +105,10 @@ def load(rooms: Rooms, ticket: Ticket) -> Ticket:
     assert state is not None
     loading = _Loading(rooms, file_id, ticket.get("municipality") or "", resume_after)
     try:
-        reader = (
-            rooms.profile(ticket["profile"])
-            .message("billing")
-            .reader(vault.open_kept(rooms.store, state.raw_id), chunk_rows=rooms.chunk_rows)
-        )
-        loading.take(reader)
+        kept = vault.open_kept(rooms.store, state.raw_id)
+        reader = rooms.profile(ticket["profile"]).message("billing").reader(kept, chunk_rows=rooms.chunk_rows)
+        size = int(ticket["file"]["bytes"])
+        loading.take(reader, lambda rows: rows * size // max(kept.raw.taken, 1))  # type: ignore[attr-defined]
     except ProblemError as error:
         return _quarantine(rooms, file_id, error.problems, loading)
     return {"read": loading.read, "municipality_code": loading.municipality_code}
@@ -118,7 +116,7 @@ def load(rooms: Rooms, ticket: Ticket) -> Ticket:
 
 @contextmanager
 def _collector_waiting() -> Iterator[Callable[[int], int]]:
-    """Rows hold no cycles, yet looking for some among them took a quarter of the reading: the collector runs once a chunk instead."""
+    """Rows hold no cycles, yet the collector looks for some among them again and again: it runs once a chunk instead."""
     mine = gc.isenabled()
     gc.disable()
     try:
@@ -135,12 +133,12 @@ class _Loading:
         self.rooms, self.file_id, self.wanted, self.resume_after = rooms, file_id, wanted, resume_after
         self.read, self.municipality_code = 0, wanted
 
-    def take(self, reader: Reader) -> None:
-        """Stage every chunk of a reader."""
+    def take(self, reader: Reader, expected: Callable[[int], int]) -> None:
+        """Stage every chunk of a reader; ``expected`` tells how many rows there may be in all, by those read so far."""
         with _collector_waiting() as collect:
             for chunk in reader:
                 self.read += chunk.read
-                self.rooms.progress("intake", self.read, None)
+                self.rooms.progress("intake", self.read, max(expected(self.read), self.read))
                 self._stage(self._of_one_municipality(chunk))
                 collect(1)
         with self.rooms.store.write() as connection:

@@ -185,7 +185,7 @@ class Revision(SQLModel, table=True):
 class Slip(SQLModel, table=True):
     """One eL number of a bill; a re-issue makes another one and the older one is superseded.
 
-    ``bill_id`` is no foreign key: slips come from an insert-select over bills alone, a check a row was a tenth of an intake, and
+    ``bill_id`` is no foreign key: slips come from an insert-select over bills alone, a check a row cost more than it proves, and
     verify (I-24) looks at them all.
     """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy.engine import Connection
 
@@ -63,6 +63,7 @@ class KeptStream(io.RawIOBase):
     def __init__(self, store: Store, raw_id: int) -> None:
         super().__init__()
         self._store, self._raw_id, self._seq, self._piece = store, raw_id, 0, b""
+        self.taken = 0  # bytes read from the store so far
 
     def readable(self) -> bool:
         """Always."""
@@ -83,11 +84,12 @@ class KeptStream(io.RawIOBase):
                 connection, "SELECT data FROM raw_piece WHERE raw_id = :raw_id AND seq = :seq", raw_id=self._raw_id, seq=self._seq
             )
         self._seq += 1
+        self.taken += len(found) if found is not None else 0
         return bytes(found) if found is not None else b""
 
 
-def open_kept(store: Store, raw_id: int) -> BinaryIO:
-    """Kept bytes as a buffered binary file object."""
+def open_kept(store: Store, raw_id: int) -> io.BufferedReader:
+    """Kept bytes as a buffered binary file object; its ``raw`` knows how many were ``taken``."""
     return io.BufferedReader(KeptStream(store, raw_id), buffer_size=PIECE_BYTES)
 
 

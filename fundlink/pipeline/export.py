@@ -22,7 +22,7 @@ from fundlink.formats.profiles import Profile
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.reconcile.allocation import allocate
 from fundlink.reconcile.outcomes import ATTACHED, PAYING
-from fundlink.store import audit, bills, clearings, vault
+from fundlink.store import audit, bills, clearings, files, vault
 from fundlink.store.clearings import Entry, IssuedSlip
 
 _Record = TypeVar("_Record", ClearingEntry, SlipRecord)
@@ -78,24 +78,36 @@ def write_slips(rooms: Rooms, ticket: Ticket) -> Ticket:
     """納付書発行情報: the eL numbers of newly registered slips, for core systems whose profile asks for them."""
     slips, refused = ticket["slips"], list(ticket["problems"])
     with rooms.store.read() as connection:
-        groups = clearings.list_slip_groups(connection)
+        newest = clearings.newest_state(connection)
+        profiles = [profile for profile in files.used_profiles(connection) if _asks_for_slips(rooms, profile)]
+        groups = clearings.list_slip_groups(connection, profiles)
     for code, profile, _count, _yen in groups:
         seen = _Seen()
         try:
             slips += _write_slips_of(rooms, code, profile, seen)
         except ProblemError as error:
             refused += _unwritable(error, profile, seen.last)
+    if profiles:
+        with rooms.store.write() as connection:
+            rooms.store.serialise(connection, "export")
+            clearings.note_given(connection, profiles, newest, rooms.now())
     return {"slips": slips, "problems": refused}
+
+
+def _asks_for_slips(rooms: Rooms, profile: str) -> bool:
+    """True also for a profile that cannot be read now: its slips wait, and whoever exports is told when there are any."""
+    try:
+        return "slips" in rooms.profile(profile).messages
+    except ProblemError:
+        return True
 
 
 def _write_slips_of(rooms: Rooms, code: str, profile: str, seen: _Seen) -> int:
     shape = rooms.profile(profile)
-    if "slips" not in shape.messages:
-        return 0
     message, day = shape.message("slips"), rooms.today().replace("-", "")
     with rooms.store.write() as connection:
         rooms.store.serialise(connection, "export")
-        group = next((found for found in clearings.list_slip_groups(connection) if found[:2] == (code, profile)), None)
+        group = next((found for found in clearings.list_slip_groups(connection, [profile]) if found[:2] == (code, profile)), None)
         if group is None:
             return 0
         count, yen = group[2:]

@@ -262,6 +262,7 @@ def _take_effect(rooms: Rooms, connection: Any, file_id: int, ticket: Ticket) ->
     code, at = str(ticket["municipality_code"]), rooms.now()
     if code:
         files.add_municipality(connection, code, "", at)
+    files.add_used_profile(connection, ticket["profile"])
     effects = bills.accept(connection, file_id, at)
     rejected = files.count_rejected(connection, file_id)
     accepted_yen, rejected_yen = files.yen_of_file(connection, file_id)

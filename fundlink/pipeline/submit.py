@@ -65,7 +65,7 @@ def _compose_some(rooms: Rooms, code: str, after: int) -> tuple[Any, int]:
     with rooms.store.write() as connection, ThreadPoolExecutor(1) as checking:
         bills.hold(connection, code)
         prefix = f"P{code}-{rooms.today().replace('-', '')}-"
-        number = messages.next_message_number(connection, code, prefix)
+        number = messages.next_message_number(connection, prefix)
         waiting: _Chosen | None = None
         for _ in range(_MESSAGES_HELD):
             found = messages.list_pending(connection, code, at or 0, rooms.message_records)
@@ -79,6 +79,9 @@ def _compose_some(rooms: Rooms, code: str, after: int) -> tuple[Any, int]:
             at, done, number = chosen.last, done + len(chosen.told), number + bool(chosen.told)
         if waiting is not None:
             _store_chosen(rooms, connection, code, waiting)
+        messages.note_numbered(connection, prefix, number - 1, rooms.now())
+        if at is None:
+            messages.note_told(connection, code, rooms.now())
     return at, done
 
 

@@ -279,8 +279,8 @@ def _record_changes(connection: Connection, file_id: int, at: str) -> None:
     bulk.run(
         connection,
         f"""INSERT INTO change (slip_id, municipality_code)
-            SELECT s.id, s.municipality_code FROM slip s JOIN later_row l ON l.bill_id = s.bill_id
-            WHERE l.effect IN ('updated', 'cancelled') AND {SLIP_STATE} NOT IN {DEAD} ORDER BY s.id""",
+            SELECT s.id, s.municipality_code FROM later_row l CROSS JOIN slip s
+            WHERE s.bill_id = l.bill_id AND l.effect IN ('updated', 'cancelled') AND {SLIP_STATE} NOT IN {DEAD} ORDER BY s.id""",
     )
 
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from fundlink.store import bulk
-from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE, slip_state_of
+from fundlink.store import bulk, marks
+from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, DEAD, SLIP_STATE, slip_state_of
 from fundlink.store.outcomes import words
 
 FALLBACK_PROFILE = "standard"
@@ -250,22 +250,35 @@ def add_export_file(connection: Connection, values: dict[str, Any]) -> int:
     return int(bulk.scalar(connection, f"INSERT INTO export_file ({names}) VALUES ({marks}) RETURNING id", **values))
 
 
+_NOT_GIVEN = "COALESCE((SELECT 1 FROM slip_handover h WHERE h.slip_id = s.id), 0) = 0"
+_NEWEST_ISSUE = "s.issue_count = (SELECT MAX(n.issue_count) FROM slip n WHERE n.bill_id = s.bill_id)"
 # known to the gateway, not handed over, and still the slip by which this bill is to be paid
 _SLIP_WAITS = f"""
-    COALESCE((SELECT 1 FROM slip_handover h WHERE h.slip_id = s.id), 0) = 0 AND {SLIP_STATE} IN ('registered', 'paid', 'settled', 'cleared')
-    AND w.total_yen > 0 AND {CURRENT_EFFECT} <> 'cancelled'
-    AND s.issue_count = (SELECT MAX(n.issue_count) FROM slip n WHERE n.bill_id = s.bill_id)"""
+    {_NOT_GIVEN} AND {SLIP_STATE} IN ('registered', 'paid', 'settled', 'cleared')
+    AND w.total_yen > 0 AND {CURRENT_EFFECT} <> 'cancelled' AND {_NEWEST_ISSUE}"""
+_SLIPS_GIVEN = "slips handed over:"
+_NEWLY_REGISTERED = "st.id > :since AND st.id <= :newest AND st.state = 'registered' AND f.profile IN (SELECT profile FROM asked_profile)"
 
 
-def list_slip_groups(connection: Connection) -> list[tuple[str, str, int, int]]:
-    """Fill ``waiting_slip`` with registered slips not yet handed over; (municipality, profile, count, yen) of each group."""
+def list_slip_groups(connection: Connection, profiles: Sequence[str]) -> list[tuple[str, str, int, int]]:
+    """Fill ``waiting_slip`` with slips of these profiles that were registered since the last time and are not handed over yet.
+
+    (municipality, profile, count, yen) of each group.
+    """
     bulk.fresh_temporary(connection, "waiting_slip", "slip_id BIGINT PRIMARY KEY, version_id BIGINT, municipality_code TEXT, profile TEXT")
-    bulk.run(
-        connection,
-        f"""INSERT INTO waiting_slip (slip_id, version_id, municipality_code, profile)
-            SELECT s.id, w.id, s.municipality_code, f.profile FROM slip s JOIN bill b ON b.id = s.bill_id
-            JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN file f ON f.id = b.file_id WHERE {_SLIP_WAITS}""",
-    )
+    bulk.fresh_temporary(connection, "asked_profile", "profile TEXT PRIMARY KEY")
+    bulk.insert_rows(connection, "asked_profile", ("profile",), [(profile,) for profile in profiles])
+    since, newest = _slips_given(connection, profiles), newest_state(connection)
+    if since < newest:
+        bulk.run(
+            connection,
+            f"""INSERT INTO waiting_slip (slip_id, version_id, municipality_code, profile)
+                SELECT s.id, w.id, s.municipality_code, f.profile
+                FROM slip_state st JOIN slip s ON s.id = st.slip_id JOIN bill b ON b.id = s.bill_id
+                JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN file f ON f.id = b.file_id
+                WHERE {_NEWLY_REGISTERED} AND {_SLIP_WAITS} ON CONFLICT (slip_id) DO NOTHING""",
+            since=since, newest=newest,
+        )  # fmt: skip
     bulk.analyze(connection, "waiting_slip")
     found = bulk.rows(
         connection,
@@ -273,6 +286,36 @@ def list_slip_groups(connection: Connection) -> list[tuple[str, str, int, int]]:
            GROUP BY l.municipality_code, l.profile ORDER BY l.municipality_code, l.profile""",
     )
     return [(str(a), str(b), int(n), int(y)) for a, b, n, y in found]
+
+
+def newest_state(connection: Connection) -> int:
+    """The newest step of any slip: what an export begun now looks at."""
+    return int(bulk.scalar(connection, "SELECT MAX(id) FROM slip_state") or 0)
+
+
+def _slips_given(connection: Connection, profiles: Sequence[str]) -> int:
+    """Up to which state no slip of these profiles waits any more."""
+    return min((marks.until(connection, _SLIPS_GIVEN + profile) for profile in profiles), default=newest_state(connection))
+
+
+def note_given(connection: Connection, profiles: Sequence[str], until: int, at: str) -> None:
+    """The slips of these profiles are handed over as far as that state, but for those that may still have to be, which stay in front.
+
+    A slip whose bill is cancelled for now is one: it comes back when the cancellation is taken back before the gateway hears of it.
+    """
+    bulk.fresh_temporary(connection, "asked_profile", "profile TEXT PRIMARY KEY")
+    bulk.insert_rows(connection, "asked_profile", ("profile",), [(profile,) for profile in profiles])
+    since = _slips_given(connection, profiles)
+    if since >= until:
+        return
+    left = bulk.scalar(
+        connection,
+        f"""SELECT MIN(st.id) FROM slip_state st JOIN slip s ON s.id = st.slip_id JOIN bill b ON b.id = s.bill_id JOIN file f ON f.id = b.file_id
+            WHERE {_NEWLY_REGISTERED} AND {_NOT_GIVEN} AND {SLIP_STATE} NOT IN {DEAD} AND {_NEWEST_ISSUE}""",
+        since=since, newest=until,
+    )  # fmt: skip
+    for profile in profiles:
+        marks.move(connection, _SLIPS_GIVEN + profile, until if left is None else int(left) - 1, at)
 
 
 def waiting_slips(connection: Connection, municipality_code: str, profile: str) -> Generator[IssuedSlip]:
@@ -305,11 +348,11 @@ def hand_over_slips(connection: Connection, export_file_id: int, municipality_co
 
 
 def undelivered(connection: Connection) -> list[tuple[int, str, str, int]]:
-    """Files that are not delivered yet: (id, kind, name, raw id), oldest first."""
+    """Files that are not delivered yet: (id, kind, name, raw id), oldest first; they are delivered in this order."""
     found = bulk.rows(
         connection,
         """SELECT f.id, f.kind, f.name, f.raw_id FROM export_file f
-           WHERE NOT EXISTS (SELECT 1 FROM export_delivery d WHERE d.export_file_id = f.id) ORDER BY f.id""",
+           WHERE f.id > COALESCE((SELECT MAX(export_file_id) FROM export_delivery), 0) ORDER BY f.id""",
     )
     return [(int(a), str(kind), str(name), int(raw)) for a, kind, name, raw in found]
 

@@ -209,6 +209,16 @@ def add_municipality(connection: Connection, code: str, name: str, at: str) -> b
     )  # fmt: skip
 
 
+def add_used_profile(connection: Connection, profile: str) -> None:
+    """Note that bills came in by this profile."""
+    bulk.run(connection, "INSERT INTO used_profile (profile) VALUES (:profile) ON CONFLICT (profile) DO NOTHING", profile=profile)
+
+
+def used_profiles(connection: Connection) -> list[str]:
+    """The profiles that bills came in by."""
+    return [str(row[0]) for row in bulk.rows(connection, "SELECT profile FROM used_profile ORDER BY profile")]
+
+
 def municipalities(connection: Connection) -> list[tuple[str, str, str]]:
     """Registered municipalities: code, name, instant of registration."""
     return [

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fundlink.store import bulk
+from fundlink.store import bulk, marks
 from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, DEAD, SLIP_STATE
 from fundlink.store.outcomes import words
 
@@ -23,6 +24,11 @@ _IN_FLIGHT = """
 
 # written as a scalar, it is looked up in the index row by row; as NOT EXISTS it tempts PostgreSQL into a scan a row
 _NEVER_SENT = "COALESCE((SELECT 1 FROM message_item i WHERE i.slip_id = s.id LIMIT 1), 0) = 0"
+
+
+# change c of slip s is in no message yet, and the slip has not come to its end
+_OPEN_CHANGE = f"""
+    NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = c.slip_id AND i.last_change_id >= c.id) AND {SLIP_STATE} NOT IN {DEAD}"""
 
 
 # the version of slip s that the newest message about it carried
@@ -63,15 +69,16 @@ class OpenMessage(NamedTuple):
     event: str
 
 
+_SLIPS_TOLD, _CHANGES_TOLD = "slips told:", "changes told:"
+
+
 def municipalities_with_pending(connection: Connection) -> list[str]:
-    """Municipalities that may have slips to tell (their newest slip or change is not in a message)."""
-    found = bulk.rows(
-        connection,
-        f"""SELECT DISTINCT s.municipality_code FROM slip s WHERE {_NEVER_SENT}
-           UNION SELECT DISTINCT c.municipality_code FROM change c
-           WHERE NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = c.slip_id AND i.last_change_id >= c.id)""",
-    )
-    return sorted(str(row[0]) for row in found)
+    """Municipalities that may have slips to tell: something of theirs is newer than what was looked at last."""
+    newer = """(SELECT MAX(x.id) FROM {table} x WHERE x.municipality_code = m.code) > COALESCE(
+                 (SELECT k.until_id FROM mark k WHERE k.name = '{name}' || m.code ORDER BY k.id DESC LIMIT 1), 0)"""
+    parts = newer.format(table="slip", name=_SLIPS_TOLD), newer.format(table="change", name=_CHANGES_TOLD)
+    found = bulk.rows(connection, f"SELECT m.code FROM municipality m WHERE {' OR '.join(parts)} ORDER BY m.code")
+    return [str(row[0]) for row in found]
 
 
 def list_pending(connection: Connection, municipality_code: str, after: int, limit: int) -> int:
@@ -81,19 +88,37 @@ def list_pending(connection: Connection, municipality_code: str, after: int, lim
         connection,
         f"""INSERT INTO pending_slip (slip_id) SELECT q.id FROM (
               SELECT n.id FROM (
-                SELECT s.id FROM slip s WHERE s.municipality_code = :code AND s.id > :after
+                SELECT s.id FROM slip s WHERE s.municipality_code = :code AND s.id > :newer
                   AND {_NEVER_SENT} AND {SLIP_STATE} NOT IN {DEAD}
                 ORDER BY s.id LIMIT :limit) n
               UNION SELECT m.id FROM (
                 SELECT DISTINCT s.id FROM change c JOIN slip s ON s.id = c.slip_id
-                WHERE c.municipality_code = :code AND c.slip_id > :after
-                  AND NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = c.slip_id AND i.last_change_id >= c.id)
-                  AND {SLIP_STATE} NOT IN {DEAD} AND NOT ({_IN_FLIGHT})
+                WHERE c.municipality_code = :code AND c.id > :changed AND c.slip_id > :after AND {_OPEN_CHANGE} AND NOT ({_IN_FLIGHT})
                 ORDER BY s.id LIMIT :limit) m) q ORDER BY q.id LIMIT :limit""",
         code=municipality_code, after=after, limit=limit,
+        newer=max(after, marks.until(connection, _SLIPS_TOLD + municipality_code)),
+        changed=marks.until(connection, _CHANGES_TOLD + municipality_code),
     )  # fmt: skip
     bulk.analyze(connection, "pending_slip")
     return found
+
+
+def note_told(connection: Connection, municipality_code: str, at: str) -> None:
+    """All slips of a municipality are told, its bills being held: the next run looks only at what comes after.
+
+    A change that waits for the answer to a message, or for the next run, stays in front of the mark.
+    """
+    newest = bulk.scalar(connection, "SELECT MAX(id) FROM slip WHERE municipality_code = :code", code=municipality_code)
+    marks.move(connection, _SLIPS_TOLD + municipality_code, int(newest or 0), at)
+    name = _CHANGES_TOLD + municipality_code
+    waiting = bulk.scalar(
+        connection,
+        f"""SELECT MIN(c.id) FROM change c JOIN slip s ON s.id = c.slip_id
+            WHERE c.municipality_code = :code AND c.id > :mark AND {_OPEN_CHANGE}""",
+        code=municipality_code, mark=marks.until(connection, name),
+    )  # fmt: skip
+    last = bulk.scalar(connection, "SELECT MAX(id) FROM change WHERE municipality_code = :code", code=municipality_code)
+    marks.move(connection, name, int(waiting) - 1 if waiting is not None else int(last or 0), at)
 
 
 def pending_slips(connection: Connection) -> list[PendingSlip]:
@@ -125,24 +150,27 @@ def add_message(connection: Connection, values: dict[str, Any], items: Iterable[
     bulk.insert_rows(connection, "message", tuple(values), [tuple(values.values())])
     columns = ("message_id", "position", "slip_id", "version_id", "operation", "last_change_id")
     bulk.insert_rows(connection, "message_item", columns, ((message_id, *item) for item in items))
+    bulk.insert_rows(connection, "open_message", ("message_id",), [(message_id,)])
     add_event(connection, message_id, "stored", at=values["created_at"])
 
 
 def add_event(connection: Connection, message_id: str, event: str, *, at: str, raw_id: int | None = None, detail: str = "") -> None:
-    """Append what happened to a message."""
+    """Append what happened to a message; an answer takes it off the list of open ones."""
     columns = ("message_id", "event", "raw_id", "detail", "at")
     bulk.insert_rows(connection, "message_event", columns, [(message_id, event, raw_id, detail, at)])
+    if event in ("answered", "rejected"):
+        bulk.run(connection, "DELETE FROM open_message WHERE message_id = :message_id", message_id=message_id)
 
 
 def open_messages(connection: Connection) -> list[OpenMessage]:
     """Messages whose newest event is stored, sent or unknown, oldest first."""
-    found = bulk.rows(
-        connection,
-        """SELECT m.id, m.municipality_code, m.raw_id, m.records, e.event FROM message m JOIN message_event e ON e.message_id = m.id
-           WHERE e.event IN ('stored', 'sent', 'unknown')
-             AND e.id = (SELECT MAX(x.id) FROM message_event x WHERE x.message_id = m.id) ORDER BY m.created_at, m.id""",
-    )
-    return [OpenMessage(*row) for row in found]
+    waiting = [str(row[0]) for row in bulk.rows(connection, "SELECT message_id FROM open_message")]
+    wanted = sa.text(
+        """SELECT m.id, m.municipality_code, m.raw_id, m.records, e.event, m.created_at FROM message m JOIN message_event e ON e.message_id = m.id
+           WHERE m.id IN :ids AND e.id = (SELECT MAX(x.id) FROM message_event x WHERE x.message_id = m.id)"""
+    ).bindparams(sa.bindparam("ids", expanding=True))
+    found = [row for at in range(0, len(waiting), 500) for row in connection.execute(wanted, {"ids": waiting[at : at + 500]})]
+    return [OpenMessage(*row[:5]) for row in sorted(found, key=lambda row: (row[5], row[0]))]
 
 
 def drop_dead_slips(connection: Connection, slips: Sequence[tuple[int, str]], *, before: Sequence[str], at: str) -> int:
@@ -220,14 +248,17 @@ def lose_slips(connection: Connection, message_id: str, at: str) -> int:
     )  # fmt: skip
 
 
-def next_message_number(connection: Connection, municipality_code: str, prefix: str) -> int:
-    """The next running number of a municipality's message ids with this prefix; its bills are held by the caller."""
-    found = bulk.scalar(
-        connection,
-        "SELECT MAX(id) FROM message WHERE municipality_code = :code AND SUBSTR(id, 1, :width) = :prefix",
-        code=municipality_code, width=len(prefix), prefix=prefix,
-    )  # fmt: skip
-    return int(str(found)[len(prefix) :]) + 1 if found else 1
+_NUMBERED = "messages numbered:"
+
+
+def next_message_number(connection: Connection, prefix: str) -> int:
+    """The next running number of message ids with this prefix; the bills of its municipality are held by the caller."""
+    return marks.until(connection, _NUMBERED + prefix) + 1
+
+
+def note_numbered(connection: Connection, prefix: str, number: int, at: str) -> None:
+    """Message ids with this prefix are given as far as this number."""
+    marks.move(connection, _NUMBERED + prefix, number, at)
 
 
 def ask_again(connection: Connection, message_id: str, at: str) -> int:

@@ -221,10 +221,10 @@ class SlipState(SQLModel, table=True):
 class Change(SQLModel, table=True):
     """A slip that is known to the gateway, or may be, has to be brought in line with its bill."""
 
-    __table_args__ = (sa.Index("change_by_slip", "slip_id", "id"),)
+    __table_args__ = (sa.Index("change_by_slip", "slip_id", "id"), sa.Index("change_by_municipality", "municipality_code", "id"))
     id: int = _key()
     slip_id: int = Field(sa_type=BigKey)
-    municipality_code: str = Field(index=True)
+    municipality_code: str
 
 
 class Message(SQLModel, table=True):
@@ -237,6 +237,13 @@ class Message(SQLModel, table=True):
     records: int
     yen: int = Field(sa_type=Yen)
     created_at: str
+
+
+class OpenMessage(SQLModel, table=True):
+    """Work list of submit: messages without a final answer. A queue, not a fact."""
+
+    __tablename__ = "open_message"
+    message_id: str = Field(primary_key=True)
 
 
 class MessageItem(SQLModel, table=True):
@@ -505,6 +512,23 @@ class SlipHandover(SQLModel, table=True):
     __tablename__ = "slip_handover"
     slip_id: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
     export_file_id: int = Field(sa_type=BigKey, foreign_key="export_file.id")
+
+
+class Mark(SQLModel, table=True):
+    """How far something has been looked at; the newest row of a name counts."""
+
+    __table_args__ = (sa.Index("mark_by_name", "name", "id"),)
+    id: int = _key()
+    name: str
+    until_id: int = Field(sa_type=sa.BigInteger)
+    at: str
+
+
+class UsedProfile(SQLModel, table=True):
+    """A profile that bills came in by."""
+
+    __tablename__ = "used_profile"
+    profile: str = Field(primary_key=True)
 
 
 class ExportMark(SQLModel, table=True):

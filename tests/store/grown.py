@@ -72,10 +72,13 @@ _TABLES: tuple[tuple[int, str, str], ...] = (
     (_MESSAGES, "export_delivery (export_file_id, at)", f"g.n, '{AT}'"),
     (PAID, "clearing_handover (entry_number, export_file_id)", f"g.n, g.n % {_MESSAGES} + 1"),
     (BILLS, "slip_handover (slip_id, export_file_id)", f"g.n, g.n % {_MESSAGES} + 1"),
-    (1, "export_mark (last_outcome_id, at)", f"{PAID}, '{AT}'"),
+    (2, "mark (name, until_id, at)", f"'slips told:' || {_CODE}, {BILLS}, '{AT}'"),
+    (1, "mark (name, until_id, at)", f"'slips handed over:standard', {BILLS + 2 * PAID}, '{AT}'"),
+    (1, "used_profile (profile)", "'standard'"),
+    (1, "export_mark (last_outcome_id, handed_until, at)", f"{PAID}, {PAID}, '{AT}'"),
     (20_000, "audit (seq, at, actor, act, subject, detail, previous, hash)", f"g.n, '{AT}', 'fundlink', 'x', 'y', '{{}}', 'p', 'h' || CAST(g.n AS TEXT)"),
 )  # fmt: skip
-GROWN = tuple(sorted({into.split()[0] for _, into, _ in _TABLES} - {"export_mark"}))
+GROWN = tuple(sorted({into.split()[0] for _, into, _ in _TABLES} - {"export_mark", "mark", "used_profile"}))
 """Tables that grow with every row, file or message of a year."""
 
 

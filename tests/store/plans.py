@@ -75,7 +75,7 @@ class Watcher:
 def _aliases(statement: str, grown: frozenset[str]) -> dict[str, str]:
     """The names under which a statement reads grown tables."""
     found = {}
-    for table, alias in re.findall(r"\b(?:FROM|JOIN|UPDATE|INTO|,)\s+(\w+)(?:\s+(?:AS\s+)?(\w+))?", statement, re.IGNORECASE):
+    for table, alias in re.findall(r"(?:\b(?:FROM|JOIN|UPDATE|INTO)|,)\s+(\w+)(?:\s+(?:AS\s+)?(?!FROM\b)(\w+))?", statement, re.IGNORECASE):
         if table in grown:
             found[alias if alias and alias.lower() not in _WORDS else table] = table
     return found

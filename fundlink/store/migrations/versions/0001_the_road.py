@@ -86,7 +86,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("change", schema=None) as batch_op:
         batch_op.create_index("change_by_slip", ["slip_id", "id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_change_municipality_code"), ["municipality_code"], unique=False)
+        batch_op.create_index("change_by_municipality", ["municipality_code", "id"], unique=False)
 
     op.create_table(
         "clearing_entry",
@@ -125,6 +125,27 @@ def upgrade() -> None:
     with op.batch_alter_table("day_state", schema=None) as batch_op:
         batch_op.create_index("day_state_by_day", ["day", "municipality_code", "fund_code", "id"], unique=False)
 
+    op.create_table(
+        "mark",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("until_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("mark", schema=None) as batch_op:
+        batch_op.create_index("mark_by_name", ["name", "id"], unique=False)
+
+    op.create_table(
+        "used_profile",
+        sa.Column("profile", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("profile"),
+    )
+    op.create_table(
+        "open_message",
+        sa.Column("message_id", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("message_id"),
+    )
     op.create_table(
         "export_mark",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -661,6 +682,12 @@ def downgrade() -> None:
     op.drop_table("municipality")
     op.drop_table("idempotency")
     op.drop_table("export_mark")
+    op.drop_table("open_message")
+    op.drop_table("used_profile")
+    with op.batch_alter_table("mark", schema=None) as batch_op:
+        batch_op.drop_index("mark_by_name")
+
+    op.drop_table("mark")
     with op.batch_alter_table("day_state", schema=None) as batch_op:
         batch_op.drop_index("day_state_by_day")
 
@@ -670,7 +697,7 @@ def downgrade() -> None:
 
     op.drop_table("clearing_entry")
     with op.batch_alter_table("change", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_change_municipality_code"))
+        batch_op.drop_index("change_by_municipality")
         batch_op.drop_index("change_by_slip")
 
     op.drop_table("change")

@@ -10,7 +10,8 @@ from fundlink.domain.records import ClearingEntry
 from fundlink.formats.profiles import Profile
 from fundlink.pipeline import Rooms
 from fundlink.pipeline.export import clearing_entry, qr_payload
-from fundlink.store.clearings import FALLBACK_PROFILE, Entry, IssuedSlip
+from fundlink.store.clearings import FALLBACK_PROFILE, Entry
+from fundlink.store.issued import IssuedSlip
 from fundlink.store.lookup import BillView
 
 BILL_FIELDS = (

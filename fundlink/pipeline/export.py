@@ -22,8 +22,9 @@ from fundlink.formats.profiles import Profile
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.reconcile.allocation import allocate
 from fundlink.reconcile.outcomes import ATTACHED, PAYING
-from fundlink.store import audit, bills, clearings, files, vault
-from fundlink.store.clearings import Entry, IssuedSlip
+from fundlink.store import audit, bills, clearings, files, issued, vault
+from fundlink.store.clearings import Entry
+from fundlink.store.issued import IssuedSlip
 
 _Record = TypeVar("_Record", ClearingEntry, SlipRecord)
 
@@ -78,9 +79,9 @@ def write_slips(rooms: Rooms, ticket: Ticket) -> Ticket:
     """納付書発行情報: the eL numbers of newly registered slips, for core systems whose profile asks for them."""
     slips, refused = ticket["slips"], list(ticket["problems"])
     with rooms.store.read() as connection:
-        newest = clearings.newest_state(connection)
+        newest = issued.newest_state(connection)
         profiles = [profile for profile in files.used_profiles(connection) if _asks_for_slips(rooms, profile)]
-        groups = clearings.list_slip_groups(connection, profiles)
+        groups = issued.list_slip_groups(connection, profiles)
     for code, profile, _count, _yen in groups:
         seen = _Seen()
         try:
@@ -90,7 +91,7 @@ def write_slips(rooms: Rooms, ticket: Ticket) -> Ticket:
     if profiles:
         with rooms.store.write() as connection:
             rooms.store.serialise(connection, "export")
-            clearings.note_given(connection, profiles, newest, rooms.now())
+            issued.note_given(connection, profiles, newest, rooms.now())
     return {"slips": slips, "problems": refused}
 
 
@@ -107,17 +108,17 @@ def _write_slips_of(rooms: Rooms, code: str, profile: str, seen: _Seen) -> int:
     message, day = shape.message("slips"), rooms.today().replace("-", "")
     with rooms.store.write() as connection:
         rooms.store.serialise(connection, "export")
-        group = next((found for found in clearings.list_slip_groups(connection, [profile]) if found[:2] == (code, profile)), None)
+        group = next((found for found in issued.list_slip_groups(connection, [profile]) if found[:2] == (code, profile)), None)
         if group is None:
             return 0
         count, yen = group[2:]
         header = {**_header(rooms, code, 1), "record_count": count, "total_yen": yen}
         name = f"slips-{code}-{profile}-{day}-{{id:08d}}{message_suffix(message)}"
         values = {"kind": "slips", "name": name, "municipality_code": code, "profile": profile, "records": count, "yen": yen}
-        with closing(clearings.waiting_slips(connection, code, profile)) as waiting:
+        with closing(issued.waiting_slips(connection, code, profile)) as waiting:
             records = seen.watch(slip_record(shape, slip, serial) for serial, slip in enumerate(waiting, 1))
             file_id = _keep(rooms, connection, message.writer(records, header), values)
-        assert clearings.hand_over_slips(connection, file_id, code, profile) == seen.records == count
+        assert issued.hand_over_slips(connection, file_id, code, profile) == seen.records == count
     return count
 
 

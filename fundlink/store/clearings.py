@@ -1,4 +1,4 @@
-"""What is handed back to core systems: clearing entries composed from outcomes, slip records of registered slips.
+"""What is handed back to core systems: clearing entries composed from outcomes, and the files that carry them.
 
 Called by pipeline.export and api. An entry is written once and never changed; what was handed over and turned out otherwise
 is withdrawn by a new entry.
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from fundlink.store import bulk, marks
-from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, DEAD, SLIP_STATE, slip_state_of
+from fundlink.store import bulk
+from fundlink.store.bills import slip_state_of
 from fundlink.store.outcomes import words
 
 FALLBACK_PROFILE = "standard"
@@ -50,35 +50,6 @@ class Entry(NamedTuple):
     due_on: str | None
     payable_until: str | None
     core_key: str | None
-
-
-class IssuedSlip(NamedTuple):
-    """A registered slip with the bill it is for."""
-
-    slip_id: int
-    version_id: int
-    municipality_code: str
-    fund_code: str
-    levy_year: int
-    relevant_year: int
-    fiscal_year: int
-    notice_number: str
-    installment: str
-    subject_code: str
-    child_number: str
-    addressee_number: str
-    department_code: str
-    charge_yen: int
-    reminder_fee_yen: int
-    late_charge_yen: int
-    due_on: str | None
-    payable_until: str | None
-    core_key: str
-    institution_code: str
-    case_key: str
-    confirmation_number: str
-    issue_count: int
-    total_yen: int
 
 
 def compose(connection: Connection, *, attached: Sequence[str], at: str) -> int:
@@ -248,103 +219,6 @@ def add_export_file(connection: Connection, values: dict[str, Any]) -> int:
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)
     return int(bulk.scalar(connection, f"INSERT INTO export_file ({names}) VALUES ({marks}) RETURNING id", **values))
-
-
-_NOT_GIVEN = "COALESCE((SELECT 1 FROM slip_handover h WHERE h.slip_id = s.id), 0) = 0"
-_NEWEST_ISSUE = "s.issue_count = (SELECT MAX(n.issue_count) FROM slip n WHERE n.bill_id = s.bill_id)"
-# known to the gateway, not handed over, and still the slip by which this bill is to be paid
-_SLIP_WAITS = f"""
-    {_NOT_GIVEN} AND {SLIP_STATE} IN ('registered', 'paid', 'settled', 'cleared')
-    AND w.total_yen > 0 AND {CURRENT_EFFECT} <> 'cancelled' AND {_NEWEST_ISSUE}"""
-_SLIPS_GIVEN = "slips handed over:"
-_NEWLY_REGISTERED = "st.id > :since AND st.id <= :newest AND st.state = 'registered' AND f.profile IN (SELECT profile FROM asked_profile)"
-
-
-def list_slip_groups(connection: Connection, profiles: Sequence[str]) -> list[tuple[str, str, int, int]]:
-    """Fill ``waiting_slip`` with slips of these profiles that were registered since the last time and are not handed over yet.
-
-    (municipality, profile, count, yen) of each group.
-    """
-    bulk.fresh_temporary(connection, "waiting_slip", "slip_id BIGINT PRIMARY KEY, version_id BIGINT, municipality_code TEXT, profile TEXT")
-    bulk.fresh_temporary(connection, "asked_profile", "profile TEXT PRIMARY KEY")
-    bulk.insert_rows(connection, "asked_profile", ("profile",), [(profile,) for profile in profiles])
-    since, newest = _slips_given(connection, profiles), newest_state(connection)
-    if since < newest:
-        bulk.run(
-            connection,
-            f"""INSERT INTO waiting_slip (slip_id, version_id, municipality_code, profile)
-                SELECT s.id, w.id, s.municipality_code, f.profile
-                FROM slip_state st JOIN slip s ON s.id = st.slip_id JOIN bill b ON b.id = s.bill_id
-                JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN file f ON f.id = b.file_id
-                WHERE {_NEWLY_REGISTERED} AND {_SLIP_WAITS} ON CONFLICT (slip_id) DO NOTHING""",
-            since=since, newest=newest,
-        )  # fmt: skip
-    bulk.analyze(connection, "waiting_slip")
-    found = bulk.rows(
-        connection,
-        """SELECT l.municipality_code, l.profile, COUNT(*), SUM(w.total_yen) FROM waiting_slip l JOIN bill_version w ON w.id = l.version_id
-           GROUP BY l.municipality_code, l.profile ORDER BY l.municipality_code, l.profile""",
-    )
-    return [(str(a), str(b), int(n), int(y)) for a, b, n, y in found]
-
-
-def newest_state(connection: Connection) -> int:
-    """The newest step of any slip: what an export begun now looks at."""
-    return int(bulk.scalar(connection, "SELECT MAX(id) FROM slip_state") or 0)
-
-
-def _slips_given(connection: Connection, profiles: Sequence[str]) -> int:
-    """Up to which state no slip of these profiles waits any more."""
-    return min((marks.until(connection, _SLIPS_GIVEN + profile) for profile in profiles), default=newest_state(connection))
-
-
-def note_given(connection: Connection, profiles: Sequence[str], until: int, at: str) -> None:
-    """The slips of these profiles are handed over as far as that state, but for those that may still have to be, which stay in front.
-
-    A slip whose bill is cancelled for now is one: it comes back when the cancellation is taken back before the gateway hears of it.
-    """
-    bulk.fresh_temporary(connection, "asked_profile", "profile TEXT PRIMARY KEY")
-    bulk.insert_rows(connection, "asked_profile", ("profile",), [(profile,) for profile in profiles])
-    since = _slips_given(connection, profiles)
-    if since >= until:
-        return
-    left = bulk.scalar(
-        connection,
-        f"""SELECT MIN(st.id) FROM slip_state st JOIN slip s ON s.id = st.slip_id JOIN bill b ON b.id = s.bill_id JOIN file f ON f.id = b.file_id
-            WHERE {_NEWLY_REGISTERED} AND {_NOT_GIVEN} AND {SLIP_STATE} NOT IN {DEAD} AND {_NEWEST_ISSUE}""",
-        since=since, newest=until,
-    )  # fmt: skip
-    for profile in profiles:
-        marks.move(connection, _SLIPS_GIVEN + profile, until if left is None else int(left) - 1, at)
-
-
-def waiting_slips(connection: Connection, municipality_code: str, profile: str) -> Generator[IssuedSlip]:
-    """The slips of one group of ``list_slip_groups`` in the order of their eL numbers' issue, streamed."""
-    names = (
-        "municipality_code", "fund_code", "levy_year", "relevant_year", "fiscal_year", "notice_number", "installment", "subject_code",
-        "child_number", "addressee_number", "department_code", "charge_yen", "reminder_fee_yen", "late_charge_yen", "due_on",
-        "payable_until", "core_key",
-    )  # fmt: skip
-    result = bulk.stream(
-        connection,
-        f"""SELECT s.id, w.id, {", ".join("w." + name for name in names)},
-                       s.institution_code, s.case_key, s.confirmation_number, s.issue_count, w.total_yen
-                FROM waiting_slip l JOIN slip s ON s.id = l.slip_id JOIN bill_version w ON w.id = l.version_id
-                WHERE l.municipality_code = :code AND l.profile = :profile ORDER BY s.id""",
-        code=municipality_code, profile=profile,
-    )  # fmt: skip
-    for row in result:
-        yield IssuedSlip(*row)
-
-
-def hand_over_slips(connection: Connection, export_file_id: int, municipality_code: str, profile: str) -> int:
-    """Mark the slips of a group as handed over in that file."""
-    return bulk.run(
-        connection,
-        """INSERT INTO slip_handover (slip_id, export_file_id) SELECT l.slip_id, CAST(:file AS BIGINT) FROM waiting_slip l
-           WHERE l.municipality_code = :code AND l.profile = :profile ORDER BY l.slip_id""",
-        file=export_file_id, code=municipality_code, profile=profile,
-    )  # fmt: skip
 
 
 def undelivered(connection: Connection) -> list[tuple[int, str, str, int]]:

@@ -307,7 +307,7 @@ def test_a_file_that_was_put_and_not_noted_is_put_again_with_the_same_bytes(worl
     found.jobs.submit()
     found.receive([found.paid(1, "T1")])
     found.jobs.reconcile()
-    assert Reaper(monkeypatch).run(lambda: found.jobs.export(out), 4, after=False)
+    assert Reaper(monkeypatch).run(lambda: found.jobs.export(out), 6, after=False)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     assert len(before) == 1
     found.jobs.export(out)

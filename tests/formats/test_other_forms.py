@@ -131,6 +131,17 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_unopened(workbook: Messa
     assert read(workbook, raw).codes == ["FL-FIL-003"]
 
 
+def test_a_workbook_that_lies_about_its_size_is_counted(workbook: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = bytearray(_sheet(HEAD, ["131016", "601", "2026", "N1", "01", 1000, "2026-06-30"]))
+    at = raw.find(b"PK\x01\x02")
+    while at >= 0:
+        raw[at + 24 : at + 28] = (1).to_bytes(4, "little")
+        at = raw.find(b"PK\x01\x02", at + 4)
+    monkeypatch.setattr(xlsx, "MOST_UNPACKED_BYTES", 1000)
+    outcome = read(workbook, bytes(raw))
+    assert outcome.codes == ["FL-FIL-003"]
+
+
 class TestBank:
     def test_amounts_over_ten_digits_take_form_b(self) -> None:
         given = message("bank-zengin-01", "bank_credit")

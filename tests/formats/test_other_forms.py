@@ -142,6 +142,18 @@ def test_a_workbook_that_lies_about_its_size_is_counted(workbook: Message, monke
     assert outcome.codes == ["FL-FIL-003"]
 
 
+def test_a_formula_error_is_never_an_empty_cell(workbook: Message) -> None:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, [*HEAD, "延滞金"])
+    sheet.write_row(1, 0, ["131016", "601", "2026", "N1", "01", 1000, "2026-06-30"])
+    sheet.write_formula(1, 7, "=1/0", None, "#DIV/0!")
+    book.close()
+    outcome = read(workbook, out.getvalue())
+    assert (outcome.records, outcome.codes) == ([], ["FL-FIL-003"])
+
+
 class TestBank:
     def test_amounts_over_ten_digits_take_form_b(self) -> None:
         given = message("bank-zengin-01", "bank_credit")

@@ -9,6 +9,7 @@ from typing import Any
 
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
+from fundlink.domain.states import DAY_STATES, FILE_EVENTS, in_japanese
 from fundlink.domain.values import is_municipality_code
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile import suggestions
@@ -45,7 +46,8 @@ def reissue(rooms: Rooms, name: str, who: str, approved_by: str) -> dict[str, An
         bills.hold(connection, bill.municipality_code)
         bill = find_bill(rooms, bill.bill_key)
         if bill.is_paid or bill.state not in _REISSUABLE:
-            raise ProblemError([problem("FL-BIL-003", state="paid" if bill.is_paid else bill.state)])
+            state = "paid" if bill.is_paid else bill.state
+            raise ProblemError([problem("FL-BIL-003", state=in_japanese(state), state_en=state)])
         serial = bills.next_serials(connection, bill.municipality_code, 1, 0)
         case_key = f"{bill.fund_code}{bill.levy_year:04d}{serial:013d}"
         number = rooms.confirmation_numbers(1)[0]
@@ -147,7 +149,11 @@ def _why_open(earlier: list[str], rows: list[DayRow]) -> list[Problem]:
     """Why these funds of a municipality cannot be closed."""
     if earlier and rows:
         return [problem("FL-DAY-003", detail="、".join(earlier))]
-    return [problem("FL-DAY-004", fund=row.fund_code or "（不明）", state=row.state) for row in rows if row.state != "tied"]
+    return [
+        problem("FL-DAY-004", fund=row.fund_code or "（不明）", state=in_japanese(row.state, DAY_STATES), state_en=row.state)
+        for row in rows
+        if row.state != "tied"
+    ]
 
 
 def roll_back(rooms: Rooms, file_id: int, who: str, approved_by: str) -> dict[str, Any]:
@@ -155,10 +161,11 @@ def roll_back(rooms: Rooms, file_id: int, who: str, approved_by: str) -> dict[st
     _two_persons(who, approved_by)
     with rooms.store.together() as connection:
         state = files.find_file(connection, file_id)
-        if state is None or state.event != "accepted":
-            raise ProblemError(
-                [problem("FL-FIL-007", file_id=file_id, state=state.event) if state else problem("FL-FIL-006", file_id=file_id)]
-            )
+        if state is None:
+            raise ProblemError([problem("FL-FIL-006", file_id=file_id)])
+        if state.event != "accepted":
+            words = in_japanese(state.event, FILE_EVENTS)
+            raise ProblemError([problem("FL-FIL-007", file_id=file_id, state=words, state_en=state.event)])
         rooms.store.serialise(connection, f"bills:{state.municipality_code}")
         closing.list_rows_of(connection, file_id)
         later = closing.what_depends_on_it(connection, file_id)

@@ -25,6 +25,7 @@ from fundlink.api.straight import StraightWrite
 from fundlink.api.wording import bill_sent, cancel_sent, described, reissue_sent
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
+from fundlink.domain.states import in_japanese
 from fundlink.store.lookup import BillView
 
 routes = APIRouter(prefix="/v1/bills", tags=["bills"], dependencies=[Depends(wants_key)])
@@ -65,7 +66,7 @@ async def cancel_bill(
         if bill.effect == "cancelled":
             return shown_bill(api, bill, {"effect": "unchanged", "intake_id": None, "warnings": []})
         if bill.is_paid:
-            raise ProblemError([problem("FL-BIL-005", state="paid")])
+            raise ProblemError([problem("FL-BIL-005", state=in_japanese("paid"), state_en="paid")])
         row = b"".join(api.rooms.profile(PROFILE).message("billing").writer([cancellation_of(bill)]))
         return take(api, connection, [Row(bill.bill_key, bill.municipality_code, row, correlation)])[0]
 

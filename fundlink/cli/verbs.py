@@ -124,13 +124,13 @@ def reconcile(day: Annotated[str | None, typer.Option(help="営業日（YYYY-MM-
 
 def reconcile_words(result: Mapping[str, Any]) -> str:
     """Outcomes and days for people."""
+    from fundlink.domain.states import DAY_STATES, in_japanese
     from fundlink.reconcile.outcomes import RULES, UNDETERMINED
 
     names = {rule.outcome: rule.ja for rule in (*RULES, UNDETERMINED)}
-    states = {"open": "未了", "tied": "一致", "difference": "不一致", "closed": "締め済み"}
     lines = [f"{names[name]}: {count:,} 件 {yen(result['outcomes_yen'][name])}" for name, count in result["outcomes"].items()]
     lines += [
-        f"{d['day']} {d['municipality_code']} {d['fund_code'] or '---'}: {states[d['state']]}  収納 {yen(d['receipts_yen'])}  払込 {yen(d['settled_yen'])}  手数料 {yen(d['fee_yen'])}  入金 {yen(d['credited_yen'])}  差 {yen(d['difference_yen'])}"
+        f"{d['day']} {d['municipality_code']} {d['fund_code'] or '---'}: {in_japanese(d['state'], DAY_STATES)}  収納 {yen(d['receipts_yen'])}  払込 {yen(d['settled_yen'])}  手数料 {yen(d['fee_yen'])}  入金 {yen(d['credited_yen'])}  差 {yen(d['difference_yen'])}"
         for d in result["days"]
     ]
     return "\n".join(lines) or "収納はまだありません。"

@@ -130,8 +130,8 @@ CATALOGUE: dict[str, Meaning] = {
     "FL-FIX-002": _error("項目の境目で全角文字が切れています。", "A multi-byte character is cut by the edge of a field.", *_FIX_ROW),
     "FL-FIX-003": _warning("カナ項目に、許された文字以外があります。", "A kana field holds a character outside its set.", *_LOOK),
     "FL-FIX-004": _warning(
-        "改行の有無または種類が様式と違います（{actual} として読みました）。",
-        "Line ends differ from the profile (read as {actual}).",
+        "改行の有無または種類が様式と違います（{actual}として読みました）。",
+        "Line ends differ from the profile (read as {actual_en}).",
         *_CHECK_PROFILE,
     ),
     "FL-FIX-005": _error(
@@ -237,7 +237,7 @@ CATALOGUE: dict[str, Meaning] = {
     "FL-BIL-002": _warning("取消の対象となる請求がありません。", "There is no bill to cancel.", *_LOOK),
     "FL-BIL-003": _error(
         "この請求は再発行できません（状態: {state}）。",
-        "The bill cannot be re-issued (state: {state}).",
+        "The bill cannot be re-issued (state: {state_en}).",
         "収納・取消の状態を確かめてください。",
         "Check whether it is paid or cancelled.",
     ),
@@ -246,7 +246,7 @@ CATALOGUE: dict[str, Meaning] = {
     ),
     "FL-BIL-005": _error(
         "この請求は取り消せません（状態: {state}）。",
-        "The bill cannot be cancelled (state: {state}).",
+        "The bill cannot be cancelled (state: {state_en}).",
         "収納の状態を確かめてください。",
         "Check whether it is paid.",
     ),
@@ -392,6 +392,12 @@ CATALOGUE: dict[str, Meaning] = {
         "eL-QR であることを確かめてください。",
         "Check that it is an eL-QR.",
     ),
+    "FL-ELQ-008": _error(
+        "支払期限が納期限より前なので、eL-QR を作れません。",
+        "No eL-QR is made: the payment limit lies before the due date.",
+        "支払期限に、納期限と同じ日か、それより後の日を指定してください。",
+        "Give a payment limit on the due date or after it.",
+    ),
     # --- REST
     "FL-API-001": _error("JSON として読めません。", "The body is not JSON.", *_FIX_REQUEST),
     "FL-API-002": _error("同じ名前の項目が 2 回あります。", "A name stands twice in the object.", *_FIX_REQUEST),
@@ -490,7 +496,7 @@ CATALOGUE: dict[str, Meaning] = {
     ),
     "FL-DAY-004": _error(
         "公金種目 {fund} が合っていません（状態: {state}）。",
-        "Fund {fund} does not tie (state: {state}).",
+        "Fund {fund} does not tie (state: {state_en}).",
         "`fundlink reconcile --day` で差を確かめてください。",
         "Look at the difference with `fundlink reconcile --day`.",
     ),
@@ -505,7 +511,7 @@ CATALOGUE: dict[str, Meaning] = {
     ),
     "FL-FIL-007": _error(
         "受付 {file_id} は取り消せる状態ではありません（{state}）。",
-        "File {file_id} cannot be taken back (state: {state}).",
+        "File {file_id} cannot be taken back (state: {state_en}).",
         "取り込み済みのファイルだけを取り消せます。",
         "Only an accepted file can be taken back.",
     ),

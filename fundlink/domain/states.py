@@ -22,6 +22,23 @@ STATES: tuple[tuple[str, str], ...] = (
     ("unknown", "結果不明"),
 )
 
+DAY_STATES: tuple[tuple[str, str], ...] = (("open", "未了"), ("tied", "一致"), ("difference", "不一致"), ("closed", "締め済み"))
+FILE_EVENTS: tuple[tuple[str, str], ...] = (
+    ("received", "取込の途中"),
+    ("accepted", "取込済み"),
+    ("quarantined", "隔離"),
+    ("rolled_back", "取消済み"),
+)
+
+
+def in_japanese(name: str, table: tuple[tuple[str, str], ...] = STATES) -> str:
+    """The word a clerk reads for a state; the name itself when the table does not know it.
+
+    >>> in_japanese("paid"), in_japanese("tied", DAY_STATES)
+    ('収納済', '一致')
+    """
+    return dict(table).get(name, name)
+
 
 class Transition(NamedTuple):
     """One allowed step: from a state, by a named event, to a state."""

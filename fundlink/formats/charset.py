@@ -76,10 +76,13 @@ def half_width(text: str) -> str:
     return "".join(parts)
 
 
-def full_width(text: str) -> str:
-    """Half-width katakana in full width; everything else as it is.
+_FULL_ASCII = {0x20: 0x3000, **{code: code + 0xFEE0 for code in range(0x21, 0x7F)}}
 
-    >>> full_width("ｶﾞｯｺｳ")
-    'ガッコウ'
+
+def full_width(text: str) -> str:
+    """Half-width katakana, letters, digits, signs and spaces in full width; everything else as it is.
+
+    >>> full_width("ｶﾞｯｺｳ (A1)")
+    'ガッコウ　（Ａ１）'
     """
-    return re.sub("[｡-ﾟ]+", lambda found: unicodedata.normalize("NFKC", found[0]), text)
+    return re.sub("[｡-ﾟ]+", lambda found: unicodedata.normalize("NFKC", found[0]), text).translate(_FULL_ASCII)

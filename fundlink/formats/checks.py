@@ -249,10 +249,24 @@ def remarks(found: Checked) -> list[Problem]:
     """Things worth a second look that stop nothing."""
     notes = partial(problem, "FL-PRF-003")
     rows = [row for declared, fields, _variants in found.messages.values() if declared.form == "fixed" for row in fields]
-    return [
+    in_bytes = [
         notes(
             place=row.place, detail=f"{row.place} 固定長の char はバイトとして読みます。", detail_en=f"{row.place} char is read as bytes."
         )
         for row in rows
         if row.unit == "char" and row.kind in ("text", "kana")
     ]
+    return [*in_bytes, *_without_outcome(found)]
+
+
+def _without_outcome(found: Checked) -> list[Problem]:
+    """A clearing without outcomes: a second payment looks there like the first one, and somebody books it."""
+    if "clearing" not in found.messages:
+        return []
+    declared, fields, _variants = found.messages["clearing"]
+    if any(row.name == "outcome" for row in fields):
+        return []
+    place = f"{declared.layout}:1"
+    ja = "outcome（照合結果）の列がありません。二重納付なども、正しい収納と見分けられずに渡ります。"
+    en = "there is no outcome column: duplicate payments and the like cannot be told from matched ones."
+    return [problem("FL-PRF-003", place=place, detail=f"{place} {ja}", detail_en=f"{place} {en}")]

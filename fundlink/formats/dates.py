@@ -106,17 +106,18 @@ def read_year(text: str, era: str) -> int:
     return _ERA_YEAR_ZERO[digit] + int(digits)
 
 
-def write_year(year: int, era: str, width: int) -> str:
-    """Era year of a western year in ``width`` digits; three digits begin with the era.
+def write_year(year: int, era: str, width: int, *, lettered: bool = False) -> str:
+    """Era year of a western year in ``width`` digits; from three on the era stands in front, as its digit or as its letter.
 
-    >>> write_year(2026, "5", 2), write_year(2018, "5", 3)
-    ('08', '430')
+    >>> write_year(2026, "5", 2), write_year(2018, "5", 3), write_year(2026, "5", 3, lettered=True)
+    ('08', '430', 'R8')
     """
     if width >= 3:
         if year <= _ERA_YEAR_ZERO["3"]:
             raise ValueError(year)
         era = next(digit for digit in ("5", "4", "3") if year > _ERA_YEAR_ZERO[digit])
-        return f"{era}{year - _ERA_YEAR_ZERO[era]:02d}"
+        number = year - _ERA_YEAR_ZERO[era]
+        return f"{_ERA_LETTERS[era]}{number}" if lettered else f"{era}{number:02d}"
     if not 0 < year - _ERA_YEAR_ZERO[era] < 100:
         raise ValueError(year)
     return f"{year - _ERA_YEAR_ZERO[era]:0{max(width, 1)}d}"

@@ -106,8 +106,13 @@ class Year(Cell):
         self.empty = None
         self.wareki = self.row.form == "wareki"
         self.width = self.row.width or (2 if self.wareki else 4)
+        # a sheet that counts characters means R8, one that counts digits means 508; both are read
+        self.lettered = self.wareki and self.width >= 3 and self.row.unit in ("char", "byte")
 
     def pattern(self) -> str:
+        if self.lettered:
+            digits = f"[0-9]{{{self.width}}}" if self.flat else f"[0-9]{{1,{self.width}}}"
+            return self.optional(f"(?:[SHR][0-9]{{1,2}}{' *' if self.flat else ''}|{digits})", " *" if self.flat else "")
         if self.flat:
             return f"[0-9]{{{self.width}}}"
         return self.optional(f"[0-9]{{1,{self.width}}}" if self.wareki else "(?:19|20|21)[0-9]{2}")
@@ -131,14 +136,18 @@ class Year(Cell):
         return year
 
     def _example(self) -> str:
-        return "和暦年 08" if self.wareki else "西暦4桁 / 2026"
+        if not self.wareki:
+            return "西暦4桁 / 2026"
+        return f"和暦年 {'R8' if self.lettered else '508' if self.width >= 3 else '08'}"
 
     def blank(self) -> str:
-        return "0" * self.width if self.flat else ""
+        return "0" * self.width if self.flat and not self.lettered else ""
 
     def text(self, value: Any) -> str:
         try:
-            return dates.write_year(int(value), self.setting.era, self.width) if self.wareki else f"{int(value):04d}"
+            return (
+                dates.write_year(int(value), self.setting.era, self.width, lettered=self.lettered) if self.wareki else f"{int(value):04d}"
+            )
         except ValueError as error:
             raise Unfit("FL-VAL-002", expected=self._example()) from error
 

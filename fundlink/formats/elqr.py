@@ -153,7 +153,7 @@ def _improbable(fields: ElqrFields) -> list[Problem]:
     """What a payload could carry but no bill of ours can say: a year of two digits, a limit before the due date. Writing only."""
     years = ("levy_year", "relevant_year")
     wrong = [problem("FL-ELQ-006", field=name) for name in years if not 1900 <= getattr(fields, name) < 2200]
-    return wrong if fields.due_on <= fields.payable_until else [*wrong, problem("FL-DATE-003", field="payable_until")]
+    return wrong if fields.due_on <= fields.payable_until else [*wrong, problem("FL-ELQ-008", field="payable_until")]
 
 
 def _is_digits(value: object, width: int) -> bool:

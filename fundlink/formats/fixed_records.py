@@ -17,6 +17,9 @@ _REST = b"\x1a\r\n"
 """What may follow the last record: line ends and the end-of-file mark of old hosts."""
 
 
+_NEWLINES_JA = {"crlf": "CR LF", "lf": "LF だけ", "none": "改行なし"}
+
+
 class Raw(NamedTuple):
     """One record as it stands in the file."""
 
@@ -93,7 +96,7 @@ class Records:
             self.newline = NEWLINES.get(declared, b"")
         found = {b"\r\n": "crlf", b"\n": "lf", b"": "none"}[self.newline]
         if declared not in ("auto", found):
-            self.warnings.append(problem("FL-FIX-004", actual=found))
+            self.warnings.append(problem("FL-FIX-004", actual=_NEWLINES_JA[found], actual_en=found))
 
     def _gap(self, end: int, length: int) -> int:
         """Bytes between this record and the next; ProblemError when the record has another length."""

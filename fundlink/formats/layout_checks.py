@@ -14,6 +14,7 @@ from fundlink.formats.catalogue import FILE_ATTRIBUTES, Spec
 from fundlink.formats.choices import DEFAULT_CODES, codes_of
 from fundlink.formats.codelists import theirs_to_ours
 from fundlink.formats.controls import control_of
+from fundlink.formats.dates import EXAMPLES
 from fundlink.formats.kinds import KINDS_OF_TYPE
 from fundlink.formats.layout import FORMS, Field
 from fundlink.formats.message import Declared
@@ -107,6 +108,13 @@ class LayoutExaminer:
                 self.coded(row, fields)
             if self.declared.form == "fixed" and not row.width:
                 self.wrong(row.place, "固定長には width が必要です。", "a fixed-length field needs its width.")
+            elif self.declared.form == "fixed" and row.width < _least_width(row):
+                least = _least_width(row)
+                self.wrong(
+                    row.place,
+                    f"{row.form} には {least} バイト要ります（width は {row.width}）。",
+                    f"{row.form} takes {least} bytes, not {row.width}.",
+                )
             if self.declared.form == "xml" and not (PATH if self.free else _FLAT_PATH)(row.path):
                 self.wrong(row.place, "xml には path（要素/要素）が必要です。", "an xml field needs its path (element/element).")
 
@@ -187,6 +195,13 @@ class LayoutExaminer:
             for other in consts:
                 if other < record and _overlap(leads[record], leads[other]):
                     self.wrong(row.place, f"{record} と {other} の先頭の定数が重なります。", f"the consts of {record} and {other} overlap.")
+
+
+def _least_width(row: Field) -> int:
+    """Bytes without which no day or year of this form fits a fixed-length field."""
+    if row.kind == "year":
+        return 4 if row.form == "western" else 0
+    return len(EXAMPLES[row.form]) if row.kind == "date" and row.form in EXAMPLES else 0
 
 
 def _leads(fields: Iterable[Field]) -> dict[str, str]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -23,6 +25,9 @@ from fundlink.formats.rows import Row
 from fundlink.formats.writing import checked
 
 MOST_UNPACKED_BYTES = 512 * 1024 * 1024
+PIECE_BYTES = 1 << 20
+_SHEET = re.compile(r"xl/worksheets/[^/]+\.xml").fullmatch
+_ERROR_CELL = re.compile(rb"<c\s[^<>]*\bt=[\"']e[\"']").search
 EXACT_INTEGERS = 1e15
 """Above this a spreadsheet has lost digits."""
 
@@ -89,18 +94,56 @@ def _sheet(stream: BinaryIO) -> list[list[Any]]:
         raise ProblemError([problem("FL-CSV-001")])
     try:
         _refuse_a_bomb(raw)
+        _refuse_error_values(raw)
         return CalamineWorkbook.from_filelike(io.BytesIO(raw)).get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except (CalamineError, OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+    except (CalamineError, OSError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         raise ProblemError([problem("FL-FIL-003", detail="xlsx")]) from error
 
 
 def _refuse_a_bomb(raw: bytes) -> None:
-    """A small file that unpacks to an enormous one is refused before a byte of it is unpacked."""
+    """A small file that unpacks to an enormous one is refused: what comes out is counted, the sizes a file states of itself may lie."""
     if not zipfile.is_zipfile(io.BytesIO(raw)):
         return
     with zipfile.ZipFile(io.BytesIO(raw)) as book:
-        if sum(member.file_size for member in book.infolist()) > MOST_UNPACKED_BYTES:
-            raise ProblemError([problem("FL-FIL-003", detail=f"xlsx を展開すると {MOST_UNPACKED_BYTES:,} バイトを超えます")])
+        left = MOST_UNPACKED_BYTES
+        for member in book.infolist():
+            left -= _unpacked_bytes(raw, member, left)
+            if left < 0:
+                raise ProblemError([problem("FL-FIL-003", detail=f"xlsx を展開すると {MOST_UNPACKED_BYTES:,} バイトを超えます")])
+
+
+def _unpacked_bytes(raw: bytes, member: zipfile.ZipInfo, most: int) -> int:
+    """Bytes that come out of a member, counted a piece at a time and no further than just above ``most``."""
+    if member.compress_type != zipfile.ZIP_DEFLATED:
+        return member.compress_size
+    at = member.header_offset
+    start = at + 30 + int.from_bytes(raw[at + 26 : at + 28], "little") + int.from_bytes(raw[at + 28 : at + 30], "little")
+    packed = raw[start : start + member.compress_size]
+    unpack, count = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    while packed and not unpack.eof and count <= most:
+        count += len(unpack.decompress(packed, PIECE_BYTES))
+        packed = unpack.unconsumed_tail
+    return count
+
+
+def _refuse_error_values(raw: bytes) -> None:
+    """``#REF!`` and its like read as empty cells, and an empty amount means 0 yen: such a workbook is not taken."""
+    if not zipfile.is_zipfile(io.BytesIO(raw)):
+        return
+    with zipfile.ZipFile(io.BytesIO(raw)) as book:
+        for member in book.infolist():
+            if _SHEET(member.filename) and _holds_an_error(book, member):
+                raise ProblemError([problem("FL-FIL-003", detail="xlsx に #REF! などのエラー値があります")])
+
+
+def _holds_an_error(book: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    tail = b""
+    with book.open(member) as stream:
+        while piece := stream.read(PIECE_BYTES):
+            if _ERROR_CELL(tail + piece):
+                return True
+            tail = piece[-64:]
+    return False
 
 
 def _names(head: Sequence[Any]) -> list[str]:

@@ -60,6 +60,7 @@ def test_a_change_after_payment_is_a_conflict_for_a_person(vendor: Vendor) -> No
     assert vendor.get(f"/v1/bills/{KEY}").body["total_yen"] == 1001
     gone = vendor.write("POST", f"/v1/bills/{KEY}/cancel")
     assert (gone.status, gone.code) == (409, "FL-BIL-005")
+    assert "状態: 収納済" in gone.body["detail"]
     new = vendor.write("POST", f"/v1/bills/{KEY}/reissue", {"by": "担当", "approved_by": "係長"})
     assert (new.status, new.code) == (409, "FL-BIL-003")
 

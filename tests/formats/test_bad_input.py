@@ -297,7 +297,8 @@ def test_f03_a_character_outside_the_kana_set_only_warns(host: Message) -> None:
 def test_f04_other_line_ends_are_found_and_told(host: Message, newline: bytes, word: str) -> None:
     outcome = read(host, _file(H, D1, D2, T, E).replace(b"\r\n", newline))
     assert (outcome.codes, len(outcome.records)) == ([], 2)
-    assert [(found.code, dict(found.args)["actual"]) for found in outcome.warnings] == [("FL-FIX-004", word)]
+    assert [(found.code, dict(found.args)["actual_en"]) for found in outcome.warnings] == [("FL-FIX-004", word)]
+    assert word not in str(outcome.warnings[0].as_json()["message"]), "a clerk reads Japanese"
 
 
 @pytest.mark.parametrize("digits", [b" 1", b"1 ", b"\x1c\xf1", b"\xf1\xf2"], ids=["left", "right", "packed", "ebcdic"])

@@ -330,7 +330,7 @@ def test_a_wrong_payload_is_not_drawn() -> None:
     [
         ({"levy_year": 26}, "FL-ELQ-006", "levy_year"),
         ({"relevant_year": 26}, "FL-ELQ-006", "relevant_year"),
-        ({"due_on": "2026-07-01", "payable_until": "2026-06-30"}, "FL-DATE-003", "payable_until"),
+        ({"due_on": "2026-07-01", "payable_until": "2026-06-30"}, "FL-ELQ-008", "payable_until"),
     ],
 )
 def test_what_no_bill_can_say_is_not_written(changes: dict[str, Any], code: str, field: str) -> None:

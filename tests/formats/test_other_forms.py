@@ -131,6 +131,29 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_unopened(workbook: Messa
     assert read(workbook, raw).codes == ["FL-FIL-003"]
 
 
+def test_a_workbook_that_lies_about_its_size_is_counted(workbook: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = bytearray(_sheet(HEAD, ["131016", "601", "2026", "N1", "01", 1000, "2026-06-30"]))
+    at = raw.find(b"PK\x01\x02")
+    while at >= 0:
+        raw[at + 24 : at + 28] = (1).to_bytes(4, "little")
+        at = raw.find(b"PK\x01\x02", at + 4)
+    monkeypatch.setattr(xlsx, "MOST_UNPACKED_BYTES", 1000)
+    outcome = read(workbook, bytes(raw))
+    assert outcome.codes == ["FL-FIL-003"]
+
+
+def test_a_formula_error_is_never_an_empty_cell(workbook: Message) -> None:
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True})
+    sheet = book.add_worksheet()
+    sheet.write_row(0, 0, [*HEAD, "延滞金"])
+    sheet.write_row(1, 0, ["131016", "601", "2026", "N1", "01", 1000, "2026-06-30"])
+    sheet.write_formula(1, 7, "=1/0", None, "#DIV/0!")
+    book.close()
+    outcome = read(workbook, out.getvalue())
+    assert (outcome.records, outcome.codes) == ([], ["FL-FIL-003"])
+
+
 class TestBank:
     def test_amounts_over_ten_digits_take_form_b(self) -> None:
         given = message("bank-zengin-01", "bank_credit")

@@ -22,7 +22,7 @@ def places(folder: Path) -> list[str | None]:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_profiles_have_no_fault(name: str) -> None:
-    assert check_profile(PROFILES / name, CODES) == []
+    assert places(PROFILES / name) == []
 
 
 LAYOUT_FAULTS = [
@@ -160,3 +160,23 @@ def test_what_a_profile_settles(tmp_path: Path) -> None:
         unseen.write_profile(tmp_path / "p", toml + '\n[numbering]\nrule = "notice"\n[elqr]\ncheck_digits = "77"\n'), CODES
     )
     assert (given.era, given.payable_days, given.numbering, given.check_digits) == ("4", 10, "notice", "77")
+
+
+@pytest.mark.parametrize("given", ["wareki7,7,digit,required,,,p.1 r.3", "western,4,digit", "wareki7,7,digit,optional,,,p.2 r.10"])
+def test_a_day_or_year_that_its_width_cannot_hold_is_a_fault(tmp_path: Path, given: str) -> None:
+    form, width, rest = given.split(",", 2)
+    narrow = FIXED.replace(given, f"{form},{int(width) - 1},{rest}")
+    line = next(number for number, text in enumerate(narrow.splitlines(), 1) if f"{form},{int(width) - 1},{rest}" in text)
+    assert places(unseen.write_profile(tmp_path / "p", chotei=narrow)) == [f"chotei.csv:{line}"]
+
+
+def test_a_clearing_without_outcomes_is_a_remark_and_no_fault(tmp_path: Path) -> None:
+    clearing = (PROFILES / "standard" / "clearing.csv").read_text(encoding="utf-8")
+    toml = DELIMITED + '\n[clearing]\nform = "delimited"\nlayout = "clearing.csv"\n'
+    whole = unseen.write_profile(tmp_path / "a", toml, billing=BILLING, clearing=clearing)
+    assert check_profile(whole, CODES) == []
+    lines = [line for line in clearing.splitlines() if ",outcome," not in line]
+    folder = unseen.write_profile(tmp_path / "b", toml, billing=BILLING, clearing="\n".join(lines) + "\n")
+    told = check_profile(folder, CODES)
+    assert [(found.code, found.severity, found.place) for found in told] == [("FL-PRF-003", "warning", "clearing.csv:1")]
+    assert load_profile(folder, CODES).messages

@@ -34,6 +34,7 @@ def test_a_day_that_ties_is_closed_once_and_in_order(world: World) -> None:
     assert [told["code"] for told in early["refused"]] == ["FL-DAY-003"]
     open_one = world.jobs.close_day("2026-11-19", "a", "b")
     assert [told["code"] for told in open_one["refused"]] == ["FL-DAY-004"]
+    assert "状態: 未了" in open_one["refused"][0]["message"]
     _settlement(world, 1001, "2026-11-19")
     world.jobs.reconcile()
     assert len(world.jobs.close_day("2026-11-19", "a", "b")["closed"]) == 1

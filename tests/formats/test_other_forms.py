@@ -140,6 +140,7 @@ def test_a_workbook_that_lies_about_its_size_is_counted(workbook: Message, monke
     monkeypatch.setattr(xlsx, "MOST_UNPACKED_BYTES", 1000)
     outcome = read(workbook, bytes(raw))
     assert outcome.codes == ["FL-FIL-003"]
+    assert "1,000" in str(outcome.quarantined[0].as_json()["message"]), "refused for its size, before anything else reads it"
 
 
 def test_a_formula_error_is_never_an_empty_cell(workbook: Message) -> None:

@@ -322,10 +322,10 @@ def test_the_whole_road_in_a_form_never_seen_before(world: World, tmp_path: Path
 
 
 def bootstrap_check(folder: Path) -> list[Any]:
-    """What `fundlink profile check` says."""
+    """The faults that `fundlink profile check` names; remarks stop nothing."""
     from fundlink.formats.profiles import check_profile
 
-    return check_profile(folder, bootstrap.codes_folder())
+    return [told for told in check_profile(folder, bootstrap.codes_folder()) if told.severity == "error"]
 
 
 WHOLE_FAULTS: dict[str, list[tuple[Callable[[bytes], bytes], str]]] = {

@@ -205,7 +205,7 @@ def _check_shape(root: etree._Element, max_depth: int) -> None:
 
 
 def iterparse(stream: BinaryIO, *, tag: str | Sequence[str], schema: etree.XMLSchema) -> Iterator[etree._Element]:
-    """The elements named ``tag`` of a schema-valid document, one by one.
+    """The elements named ``tag`` of a schema-valid document, one by one; each is emptied when the next one is asked for.
 
     The whole document is parsed into one tree and proved before the first element is yielded, so nothing comes from one that is
     wrong. It is a tree because lxml's incremental parsers, given a schema, may take a document that is not well-formed without a
@@ -214,9 +214,12 @@ def iterparse(stream: BinaryIO, *, tag: str | Sequence[str], schema: etree.XMLSc
     data = stream.read()
     check_bytes(data)
     root = _tree(data)
+    del data
     if not valid(root, schema):
         raise _explained(root, schema)
-    yield from root.iter([tag] if isinstance(tag, str) else tag)
+    for element in root.iter([tag] if isinstance(tag, str) else tag):
+        yield element
+        element.clear()  # what was read makes room for what is made of it
 
 
 def _tree(data: bytes) -> etree._Element:

@@ -541,6 +541,58 @@ class ExportMark(SQLModel, table=True):
     at: str
 
 
+class Act(SQLModel, table=True):
+    """A manual act on money as one person prepared it; what is carried out is byte for byte ``content``."""
+
+    id: int = _key()
+    verb: str
+    municipality_code: str = Field(index=True)
+    subject: str  # what it acts on: transaction:…, bill:…, day:…, case:…
+    content: str  # canonical JSON: everything that will be carried out
+    content_sha256: str
+    reason: str
+    before: str  # canonical JSON of what it found
+    prepared_by: str
+    prepared_at: str
+
+
+class ActEvent(SQLModel, table=True):
+    """What became of an act; the newest row counts, none means prepared."""
+
+    __tablename__ = "act_event"
+    __table_args__ = (sa.Index("act_event_by_act", "act_id", "id"),)
+    id: int = _key()
+    act_id: int = Field(sa_type=BigKey, foreign_key="act.id")
+    event: str  # carried_out | refused | withdrawn
+    by: str
+    note: str = ""
+    after: str = "{}"
+    at: str
+
+
+class ActMove(SQLModel, table=True):
+    """Yen that an act moved between accounts, in the books of ``day``; ``value_on`` is the day the money came in. Never changed."""
+
+    __tablename__ = "act_move"
+    __table_args__: ClassVar[Any] = (
+        sa.Index("act_move_by_day", "municipality_code", "day"),
+        sa.Index("act_move_by_transaction", "transaction_key"),
+        sa.CheckConstraint("yen > 0", name="act_move_positive"),
+    )
+    id: int = _key()
+    act_id: int = Field(sa_type=BigKey, foreign_key="act.id")
+    day: str
+    value_on: str
+    municipality_code: str
+    fund_code: str
+    fiscal_year: int
+    transaction_key: str
+    bill_id: int | None = Field(default=None, sa_type=BigKey)
+    from_account: str  # collected | overpaid | suspense | refunded | offset | written_off; '' where money or debt begins
+    to_account: str
+    yen: int = Field(sa_type=Yen)
+
+
 class Idempotency(SQLModel, table=True):
     """The answer given to a keyed write, stored in the transaction of its effect."""
 

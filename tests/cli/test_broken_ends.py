@@ -17,7 +17,9 @@ from tests.builders import bills
 from tests.cli.conftest import Run
 from tests.cli.test_commands import write_bills
 
-COMMAND = [sys.executable, "-c", "from fundlink.cli import main; main()"]
+# a suite started in the background hands the interrupt on as ignored
+HEARD = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+COMMAND = [sys.executable, "-c", f"{HEARD}from fundlink.cli import main; main()"]
 FULL = Path("/dev/full")
 
 

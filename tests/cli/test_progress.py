@@ -27,7 +27,9 @@ sys.stdin.readline()
 teller.close()
 """
 COMMAND = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite started in the background hands it on as ignored
 from fundlink.cli import main, progress
 from fundlink.store import engine
 progress.AFTER_S = progress.EVERY_S = 0

@@ -14,6 +14,23 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        "act",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("verb", sa.String(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("content", sa.String(), nullable=False),
+        sa.Column("content_sha256", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("before", sa.String(), nullable=False),
+        sa.Column("prepared_by", sa.String(), nullable=False),
+        sa.Column("prepared_at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("act", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_act_municipality_code"), ["municipality_code"], unique=False)
+
+    op.create_table(
         "audit",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("at", sa.String(), nullable=False),
@@ -85,8 +102,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("change", schema=None) as batch_op:
-        batch_op.create_index("change_by_slip", ["slip_id", "id"], unique=False)
         batch_op.create_index("change_by_municipality", ["municipality_code", "id"], unique=False)
+        batch_op.create_index("change_by_slip", ["slip_id", "id"], unique=False)
 
     op.create_table(
         "clearing_entry",
@@ -117,35 +134,14 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("differences", sa.String(), nullable=False),
         sa.Column("at", sa.String(), nullable=False),
+        sa.CheckConstraint("fee_yen >= 0", name="fee_yen_not_negative"),
         sa.CheckConstraint("receipts_yen >= 0", name="receipts_yen_not_negative"),
         sa.CheckConstraint("settled_yen >= 0", name="settled_yen_not_negative"),
-        sa.CheckConstraint("fee_yen >= 0", name="fee_yen_not_negative"),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("day_state", schema=None) as batch_op:
         batch_op.create_index("day_state_by_day", ["day", "municipality_code", "fund_code", "id"], unique=False)
 
-    op.create_table(
-        "mark",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("name", sa.String(), nullable=False),
-        sa.Column("until_id", sa.BigInteger(), nullable=False),
-        sa.Column("at", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    with op.batch_alter_table("mark", schema=None) as batch_op:
-        batch_op.create_index("mark_by_name", ["name", "id"], unique=False)
-
-    op.create_table(
-        "used_profile",
-        sa.Column("profile", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("profile"),
-    )
-    op.create_table(
-        "open_message",
-        sa.Column("message_id", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("message_id"),
-    )
     op.create_table(
         "export_mark",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -164,6 +160,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_table(
+        "mark",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("until_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("mark", schema=None) as batch_op:
+        batch_op.create_index("mark_by_name", ["name", "id"], unique=False)
+
+    op.create_table(
         "municipality",
         sa.Column("code", sa.String(), nullable=False),
         sa.Column("institution_code", sa.String(), nullable=False),
@@ -174,6 +181,7 @@ def upgrade() -> None:
     with op.batch_alter_table("municipality", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_municipality_institution_code"), ["institution_code"], unique=False)
 
+    op.create_table("open_message", sa.Column("message_id", sa.String(), nullable=False), sa.PrimaryKeyConstraint("message_id"))
     op.create_table(
         "outcome",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -282,6 +290,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("institution_code", "first"),
     )
     op.create_table(
+        "slip",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("bill_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("issue_count", sa.Integer(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("institution_code", sa.String(), nullable=False),
+        sa.Column("case_key", sa.String(), nullable=False),
+        sa.Column("confirmation_number", sa.String(), nullable=False),
+        sa.Column("issued_at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("bill_id", "issue_count", name="slip_of_bill"),
+        sa.UniqueConstraint("institution_code", "case_key", name="slip_el_number"),
+    )
+    with op.batch_alter_table("slip", schema=None) as batch_op:
+        batch_op.create_index("slip_by_municipality", ["municipality_code", "id"], unique=False)
+        batch_op.create_index(
+            "slip_reissued",
+            ["bill_id", "issue_count"],
+            unique=False,
+            sqlite_where=sa.text("issue_count > 1"),
+            postgresql_where=sa.text("issue_count > 1"),
+        )
+
+    op.create_table(
         "slip_state",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("slip_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -293,6 +325,50 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("slip_state", schema=None) as batch_op:
         batch_op.create_index("slip_state_by_slip", ["slip_id", "id"], unique=False)
+
+    op.create_table("used_profile", sa.Column("profile", sa.String(), nullable=False), sa.PrimaryKeyConstraint("profile"))
+    op.create_table(
+        "act_event",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("act_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("event", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("note", sa.String(), nullable=False),
+        sa.Column("after", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["act_id"],
+            ["act.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("act_event", schema=None) as batch_op:
+        batch_op.create_index("act_event_by_act", ["act_id", "id"], unique=False)
+
+    op.create_table(
+        "act_move",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("act_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("value_on", sa.String(), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("fund_code", sa.String(), nullable=False),
+        sa.Column("fiscal_year", sa.Integer(), nullable=False),
+        sa.Column("transaction_key", sa.String(), nullable=False),
+        sa.Column("bill_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("from_account", sa.String(), nullable=False),
+        sa.Column("to_account", sa.String(), nullable=False),
+        sa.Column("yen", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("yen > 0", name="act_move_positive"),
+        sa.ForeignKeyConstraint(
+            ["act_id"],
+            ["act.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("act_move", schema=None) as batch_op:
+        batch_op.create_index("act_move_by_day", ["municipality_code", "day"], unique=False)
+        batch_op.create_index("act_move_by_transaction", ["transaction_key"], unique=False)
 
     op.create_table(
         "export_file",
@@ -341,11 +417,11 @@ def upgrade() -> None:
         sa.Column("records", sa.Integer(), nullable=False),
         sa.Column("yen", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.String(), nullable=False),
+        sa.CheckConstraint("yen >= 0", name="yen_not_negative"),
         sa.ForeignKeyConstraint(
             ["raw_id"],
             ["raw.id"],
         ),
-        sa.CheckConstraint("yen >= 0", name="yen_not_negative"),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("message", schema=None) as batch_op:
@@ -378,11 +454,11 @@ def upgrade() -> None:
         sa.Column("yen", sa.BigInteger(), nullable=False),
         sa.Column("problems", sa.String(), nullable=False),
         sa.Column("at", sa.String(), nullable=False),
+        sa.CheckConstraint("yen >= 0", name="yen_not_negative"),
         sa.ForeignKeyConstraint(
             ["raw_id"],
             ["raw.id"],
         ),
-        sa.CheckConstraint("yen >= 0", name="yen_not_negative"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("source", "remote_id", name="received_once"),
     )
@@ -405,30 +481,6 @@ def upgrade() -> None:
         batch_op.create_index("revision_by_version", ["version_id"], unique=False)
 
     op.create_table(
-        "slip",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("bill_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("issue_count", sa.Integer(), nullable=False),
-        sa.Column("municipality_code", sa.String(), nullable=False),
-        sa.Column("institution_code", sa.String(), nullable=False),
-        sa.Column("case_key", sa.String(), nullable=False),
-        sa.Column("confirmation_number", sa.String(), nullable=False),
-        sa.Column("issued_at", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("bill_id", "issue_count", name="slip_of_bill"),
-        sa.UniqueConstraint("institution_code", "case_key", name="slip_el_number"),
-    )
-    with op.batch_alter_table("slip", schema=None) as batch_op:
-        batch_op.create_index("slip_by_municipality", ["municipality_code", "id"], unique=False)
-        batch_op.create_index(
-            "slip_reissued",
-            ["bill_id", "issue_count"],
-            unique=False,
-            sqlite_where=sa.text("issue_count > 1"),
-            postgresql_where=sa.text("issue_count > 1"),
-        )
-
-    op.create_table(
         "bank_credit",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("received_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -445,11 +497,11 @@ def upgrade() -> None:
         sa.Column("remitter_name", sa.String(), nullable=False),
         sa.Column("reference", sa.String(), nullable=False),
         sa.Column("summary", sa.String(), nullable=False),
+        sa.CheckConstraint("amount_yen >= 0", name="amount_yen_not_negative"),
         sa.ForeignKeyConstraint(
             ["received_id"],
             ["received_file.id"],
         ),
-        sa.CheckConstraint("amount_yen >= 0", name="amount_yen_not_negative"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen", name="bank_credit_once"),
     )
@@ -578,13 +630,13 @@ def upgrade() -> None:
         sa.Column("fee_yen", sa.BigInteger(), nullable=False),
         sa.Column("net_yen", sa.BigInteger(), nullable=False),
         sa.Column("transfer_on", sa.String(), nullable=False),
+        sa.CheckConstraint("fee_yen >= 0", name="fee_yen_not_negative"),
+        sa.CheckConstraint("gross_yen >= 0", name="gross_yen_not_negative"),
+        sa.CheckConstraint("net_yen >= 0", name="net_yen_not_negative"),
         sa.ForeignKeyConstraint(
             ["received_id"],
             ["received_file.id"],
         ),
-        sa.CheckConstraint("gross_yen >= 0", name="gross_yen_not_negative"),
-        sa.CheckConstraint("fee_yen >= 0", name="fee_yen_not_negative"),
-        sa.CheckConstraint("net_yen >= 0", name="net_yen_not_negative"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("settlement_key", "edition", name="settlement_once"),
     )
@@ -605,7 +657,9 @@ def downgrade() -> None:
     op.drop_table("slip_handover")
     op.drop_table("settlement")
     with op.batch_alter_table("receipt", schema=None) as batch_op:
-        batch_op.drop_index("receipt_cancelled")
+        batch_op.drop_index(
+            "receipt_cancelled", sqlite_where=sa.text("stage = 'cancelled'"), postgresql_where=sa.text("stage = 'cancelled'")
+        )
         batch_op.drop_index("receipt_by_slip")
         batch_op.drop_index("receipt_by_day")
 
@@ -628,11 +682,6 @@ def downgrade() -> None:
         batch_op.drop_index("bank_credit_by_reference")
 
     op.drop_table("bank_credit")
-    with op.batch_alter_table("slip", schema=None) as batch_op:
-        batch_op.drop_index("slip_reissued")
-        batch_op.drop_index("slip_by_municipality")
-
-    op.drop_table("slip")
     with op.batch_alter_table("revision", schema=None) as batch_op:
         batch_op.drop_index("revision_by_version")
         batch_op.drop_index("revision_by_bill")
@@ -650,10 +699,25 @@ def downgrade() -> None:
 
     op.drop_table("file")
     op.drop_table("export_file")
+    with op.batch_alter_table("act_move", schema=None) as batch_op:
+        batch_op.drop_index("act_move_by_transaction")
+        batch_op.drop_index("act_move_by_day")
+
+    op.drop_table("act_move")
+    with op.batch_alter_table("act_event", schema=None) as batch_op:
+        batch_op.drop_index("act_event_by_act")
+
+    op.drop_table("act_event")
+    op.drop_table("used_profile")
     with op.batch_alter_table("slip_state", schema=None) as batch_op:
         batch_op.drop_index("slip_state_by_slip")
 
     op.drop_table("slip_state")
+    with op.batch_alter_table("slip", schema=None) as batch_op:
+        batch_op.drop_index("slip_reissued", sqlite_where=sa.text("issue_count > 1"), postgresql_where=sa.text("issue_count > 1"))
+        batch_op.drop_index("slip_by_municipality")
+
+    op.drop_table("slip")
     op.drop_table("serial_block")
     with op.batch_alter_table("row_problem", schema=None) as batch_op:
         batch_op.drop_index("row_problem_by_file")
@@ -672,22 +736,23 @@ def downgrade() -> None:
     op.drop_table("outcome_total")
     op.drop_table("outcome_rule")
     with op.batch_alter_table("outcome", schema=None) as batch_op:
-        batch_op.drop_index("outcome_unknown")
+        batch_op.drop_index(
+            "outcome_unknown", sqlite_where=sa.text("outcome = 'unknown_bill'"), postgresql_where=sa.text("outcome = 'unknown_bill'")
+        )
         batch_op.drop_index("outcome_by_transaction")
 
     op.drop_table("outcome")
+    op.drop_table("open_message")
     with op.batch_alter_table("municipality", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_municipality_institution_code"))
 
     op.drop_table("municipality")
-    op.drop_table("idempotency")
-    op.drop_table("export_mark")
-    op.drop_table("open_message")
-    op.drop_table("used_profile")
     with op.batch_alter_table("mark", schema=None) as batch_op:
         batch_op.drop_index("mark_by_name")
 
     op.drop_table("mark")
+    op.drop_table("idempotency")
+    op.drop_table("export_mark")
     with op.batch_alter_table("day_state", schema=None) as batch_op:
         batch_op.drop_index("day_state_by_day")
 
@@ -697,8 +762,8 @@ def downgrade() -> None:
 
     op.drop_table("clearing_entry")
     with op.batch_alter_table("change", schema=None) as batch_op:
-        batch_op.drop_index("change_by_municipality")
         batch_op.drop_index("change_by_slip")
+        batch_op.drop_index("change_by_municipality")
 
     op.drop_table("change")
     with op.batch_alter_table("bill_version", schema=None) as batch_op:
@@ -707,3 +772,7 @@ def downgrade() -> None:
     op.drop_table("bill_version")
     op.drop_table("bill")
     op.drop_table("audit")
+    with op.batch_alter_table("act", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_act_municipality_code"))
+
+    op.drop_table("act")

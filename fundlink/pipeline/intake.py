@@ -12,7 +12,6 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ from fundlink.store.vault import Kept
 SHOWN_PROBLEMS = 1000
 _ALL_PROBLEMS = 1_000_000
 _NUMBERS = ("read", "accepted", "created", "updated", "unchanged", "cancelled", "conflicts", "rejected", "accepted_yen", "rejected_yen")
-RESULT_BLOCK = 1_000
 _FORMULA = frozenset("=+-@\t")
 RESULT_WORDS = {"0": "変更なし", "1": "追加", "2": "更新", "3": "取消", "7": "警告", "9": "エラー"}
 
@@ -312,14 +310,13 @@ def result_lines(rooms: Rooms, file_id: int) -> Iterator[bytes]:
                 yield _csv_lines([_result_cells(told.line or "", "9" if told.severity == "error" else "7", "", "", told)])
         if quarantined:
             return
-        results = files.row_results(connection, file_id)
-        while block := list(islice(results, RESULT_BLOCK)):
-            yield _csv_lines(_result_cells(*row) for row in block)
+        for stretch in files.row_results(connection, file_id):
+            yield _csv_lines([_result_cells(*row) for row in stretch])
 
 
 def _result_cells(line: int | str, result: str, bill_key: str, core_key: str, told: Problem | None) -> Sequence[Any]:
     if told is None:
-        return (line, result, RESULT_WORDS[result], bill_key, _plain(core_key), "", "", "", "", "")
+        return (line, result, RESULT_WORDS[result], bill_key, core_key and _plain(core_key), "", "", "", "", "")
     shown = told.as_json()
     cells = (shown.get("code"), shown.get("ja") or shown.get("field"), shown.get("column"), shown.get("message"), shown.get("next"))
     shown_cells = ("" if cell is None else _plain(str(cell)) for cell in cells)

@@ -161,7 +161,9 @@ def _header(close: Close, file_id: str, records: int, total_yen: int) -> Iterato
 
 def _keep(close: Close, kind: str, name: str, body: bytes) -> None:
     row = (name.partition(".")[0], close.institution_code, kind, name, close.day, hashlib.sha256(body).hexdigest(), len(body), body)
-    close.connection.execute("INSERT INTO files VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    # every institution counts its own files, so that it sees when one is missing
+    serial = "(SELECT COUNT(*) + 1 FROM files WHERE institution_code = ?)"
+    close.connection.execute(f"INSERT INTO files VALUES({serial}, ?, ?, ?, ?, ?, ?, ?, ?)", (close.institution_code, *row))
 
 
 def _report(connection: sqlite3.Connection, day: str, codes: list[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
-from fundlink.domain.errors import BusyError, OutcomeUnknownError, ProblemError
+from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import Problem, problem
 from fundlink.pipeline import Rooms, Ticket, absence, unpaid
 from fundlink.store import vault
@@ -163,7 +163,16 @@ class Jobs:
         told["collect"] = self.collect()
         told["reconcile"] = self.reconcile()
         told["export"] = self.export(self.rooms.folder / "outbox" / "core")
+        told["absent"] = self._absent()
         return told
+
+    def _absent(self) -> dict[str, Any]:
+        """How many expected files are late or missing; a calendar that cannot tell stops nothing else."""
+        try:
+            counts = self.expected({})["counts"]
+        except ConfigurationError as error:
+            return {"problems": problems_json(error.problems)}
+        return {state: counts[state] for state in ("late", "missing")}
 
     def work(self, stop: threading.Event, interval_s: float, tell: Any) -> None:
         """Turn after turn until ``stop``; a problem of one turn is told and does not end the work."""

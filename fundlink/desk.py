@@ -11,6 +11,7 @@ from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.states import DAY_STATES, FILE_EVENTS, in_japanese
 from fundlink.domain.values import is_municipality_code
+from fundlink.pipeline import absence
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile import suggestions
 from fundlink.reconcile.explaining import compared, rejected
@@ -65,6 +66,12 @@ def _two_persons(who: str, approved_by: str) -> None:
         raise UsageError("実施者（--as）と承認者（--approved-by）を指定してください。")
     if who.strip() == approved_by.strip():
         raise UsageError("実施者と承認者は別の人でなければなりません。")
+
+
+def waive(rooms: Rooms, ticket: dict[str, Any]) -> dict[str, Any]:
+    """Declare that no (further) file of a kind comes for a business day; the watermark no longer waits for it."""
+    _two_persons(ticket["who"], ticket["approved_by"])
+    return absence.waive(rooms, ticket)
 
 
 def explain_payment(rooms: Rooms, transaction_key: str) -> dict[str, Any]:

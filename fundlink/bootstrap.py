@@ -7,8 +7,9 @@ import fcntl
 import os
 import random
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from fundlink.connectors.gateway import Gateway
 from fundlink.connectors.identity import Signer, fingerprint, make_demo_identity
 from fundlink.domain.errors import BusyError, ConfigurationError
 from fundlink.domain.problems import problem
+from fundlink.formats.codelists import read_code_list
 from fundlink.formats.profiles import Profile, find_profile, load_profile
 from fundlink.pipeline.rooms import Progress, Rooms
 from fundlink.store import migrate
@@ -63,6 +65,12 @@ def codes_folder() -> Path:
     return SCHEMAS / "codes"
 
 
+@cache
+def code_words(name: str) -> Mapping[str, str]:
+    """A code list: code to Japanese word."""
+    return {row.code: row.ja for row in read_code_list(codes_folder() / f"{name}.csv")}
+
+
 def profile_loader(found: Settings) -> Callable[[str], Profile]:
     """Profiles by name, each read and compiled once."""
     held: dict[str, Profile] = {}
@@ -85,6 +93,7 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
     return Rooms(
         store=store,
         profile=profile_loader(found),
+        codes=code_words,
         gateway=chosen,
         signer=keys.signer,
         trust=GatewayTrust(chosen, keys, found.gateway_certificate),

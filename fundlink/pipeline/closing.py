@@ -74,7 +74,7 @@ def books_of(rooms: Rooms, connection: Connection, window: Window) -> list[BookR
 
 def prepare(rooms: Rooms, day: str, who: str, *, municipality: str | None = None, override: str | None = None) -> dict[str, Any]:
     """First step: the books of the day as they would be frozen, whether it ties, and the fact that this person stands for them."""
-    _named(who, override)
+    who = _named(who, override)
     told: dict[str, Any] = {"day": day, "step": "prepare", "prepared": [], "already_closed": 0, "refused": []}
     with _at_the_books(rooms) as connection:
         for sheet in _sheets(rooms, connection, day, municipality):
@@ -92,7 +92,7 @@ def prepare(rooms: Rooms, day: str, who: str, *, municipality: str | None = None
 
 def approve(rooms: Rooms, day: str, who: str, *, municipality: str | None = None) -> dict[str, Any]:
     """Second step, by another person: the books are frozen, if they are still those that were prepared."""
-    _named(who, None)
+    who = _named(who, None)
     told: dict[str, Any] = {"day": day, "step": "approve", "closed": [], "books": [], "already_closed": 0, "refused": []}
     with _at_the_books(rooms) as connection:
         for sheet in _sheets(rooms, connection, day, municipality):
@@ -108,7 +108,7 @@ def close_day(  # both steps in one call, as one act of two persons
 ) -> dict[str, Any]:
     """Close a day for every municipality all of whose funds tie; what is refused says why. Closed ones stay as they are."""
     two_persons(who, approved_by)
-    _named(who, override)
+    who, approved_by = _named(who, override), approved_by.strip()
     told: dict[str, Any] = {"day": day, "step": "close", "closed": [], "books": [], "already_closed": 0, "refused": []}
     with _at_the_books(rooms) as connection:
         for sheet in _sheets(rooms, connection, day, municipality):
@@ -129,11 +129,12 @@ def two_persons(who: str, approved_by: str) -> None:
         raise UsageError("実施者と承認者は別の人でなければなりません。")
 
 
-def _named(who: str, override: str | None) -> None:
+def _named(who: str, override: str | None) -> str:
     if not who.strip():
         raise UsageError("実施者（--as）を指定してください。")
     if override is not None and not override.strip():
         raise UsageError("--override には、合わないまま締める理由を書いてください。")
+    return who.strip()
 
 
 @contextmanager
@@ -189,7 +190,7 @@ def _not_as_prepared(sheet: Sheet, step: Close | None, who: str) -> list[Problem
         return sheet.stops
     if step is None or step.step != "prepared":
         return [problem("FL-DAY-011", place=sheet.day)]
-    if step.by.strip() == who.strip():
+    if step.by == who:
         return [problem("FL-DAY-012")]
     if (step.books_sha256, step.sheet_sha256) != (sheet.books_sha256, sheet.sheet_sha256):
         return [problem("FL-DAY-013", place=sheet.day)]
@@ -245,9 +246,7 @@ def _ties(row: DayRow) -> bool:
 def _step(rooms: Rooms, connection: Connection, sheet: Sheet, act: tuple[str, str, str]) -> None:
     step, who, reason = act
     hashes = (sheet.books_sha256, sheet.sheet_sha256)
-    books.add_step(
-        connection, Close(0, sheet.municipality_code, sheet.day, step, who.strip(), *hashes, reason, rooms.now(), sheet.window.until)
-    )
+    books.add_step(connection, Close(0, sheet.municipality_code, sheet.day, step, who, *hashes, reason, rooms.now(), sheet.window.until))
 
 
 def _hashes(told: list[dict[str, Any]]) -> dict[str, str]:

@@ -231,12 +231,21 @@ def _freeze(rooms: Rooms, connection: Connection, sheet: Sheet, act: tuple[str, 
     _step(rooms, connection, sheet, act)
     books.load_enterprise_funds(connection, enterprise_funds(rooms))
     books.freeze(connection, sheet.municipality_code, sheet.day, sheet.books)
-    revised = [
-        row._replace(differences=[REVISED])
+    closing.close(connection, [*_taken_in(rooms, connection, sheet), *sheet.funds], rooms.now())
+
+
+def _taken_in(rooms: Rooms, connection: Connection, sheet: Sheet) -> list[DayRow]:
+    """Earlier days whose revision is in the books now and that tie again; their money has come, so their slips are settled."""
+    found = [
+        row._replace(state="tied", differences=[])
         for row in days.newest(connection, municipality_code=sheet.municipality_code)
         if row.day <= sheet.window.previous_day and REVISED in row.differences and row.state == "difference" and _ties(row)
     ]
-    closing.close(connection, [*revised, *sheet.funds], rooms.now())
+    if found:
+        before = days.newest_id(connection)
+        days.record(connection, found, rooms.now())
+        days.settle_slips(connection, PAYING, after=before, at=rooms.now())
+    return [row._replace(differences=[REVISED]) for row in found]
 
 
 def _ties(row: DayRow) -> bool:

@@ -151,9 +151,9 @@ _LATE = f"""
       AND o.outcome <> 'withdrawn' AND o.id = {_newest("o.transaction_key", "until")}"""
 # ... less what stood in the books before
 _TAKEN_BACK = f"""
-    SELECT -1, {_WHAT} FROM (SELECT DISTINCT n.transaction_key FROM outcome n WHERE n.id > :since AND n.id <= :until) n
-    CROSS JOIN outcome o CROSS JOIN receipt r
-    WHERE o.transaction_key = n.transaction_key AND o.id = {_newest("n.transaction_key", "since")} AND r.id = o.receipt_id
+    SELECT -1, {_WHAT} FROM outcome n CROSS JOIN outcome o CROSS JOIN receipt r
+    WHERE n.id > :since AND n.id <= :until AND n.id = {_newest("n.transaction_key", "until")}
+      AND o.transaction_key = n.transaction_key AND o.id = {_newest("n.transaction_key", "since")} AND r.id = o.receipt_id
       AND r.municipality_code = :code AND r.booked_on <= :previous AND o.outcome <> 'withdrawn'"""
 
 

@@ -79,8 +79,8 @@ CASES = {
 
 @pytest.fixture
 def closed(world: World) -> World:
-    """DAY is closed with T1 and T2."""
-    a_closed_day(world, *())
+    """DAY is closed with T1."""
+    a_closed_day(world)
     return world
 
 
@@ -129,6 +129,14 @@ def test_money_told_anew_is_compensated_too(closed: World) -> None:
     late = {key[0]: yen for key, (_, yen) in frozen(closed, NEXT, "money").items() if key[1] == DAY}
     assert late == {"fee": -1, "settled": -1}
     assert broken(closed) == []
+
+
+def test_a_late_payment_is_settled_once_it_is_booked(closed: World) -> None:
+    closed.receive([closed.paid(2, "T2")])
+    settled(closed, 2003, edition=2)
+    assert closed.state(2) == "paid"
+    _close_the_next_day(closed)
+    assert closed.state(2) == "settled"
 
 
 def test_what_is_booked_once_is_not_booked_again(closed: World) -> None:

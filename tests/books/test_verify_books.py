@@ -57,7 +57,7 @@ def test_planted_corruptions_are_found(two_days: World) -> None:
     store, found = two_days.jobs.rooms.store, {}
     for name, (statements, forged, _) in PLANTED.items():
         with store.rehearsal(), store.write() as connection:
-            assert all([bulk.run(connection, statement) for statement in statements]), name
+            assert all(bulk.run(connection, statement) for statement in statements), name
             if forged:
                 _forge(two_days, connection)
             found[name] = [ident for ident in broken(two_days) if ident in ("I-03", "I-17", "I-18", "I-19")]

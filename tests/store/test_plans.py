@@ -11,8 +11,8 @@ from typing import NamedTuple
 import psycopg
 import pytest
 
-from tests import postgresql
 from fundlink.pipeline.papers import Asked
+from tests import postgresql
 from tests.builders import CODE, DAY, World, bill, receipt, world
 from tests.store import grown
 from tests.store.plans import Scan, Watcher, watched

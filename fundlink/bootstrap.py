@@ -7,7 +7,7 @@ import fcntl
 import os
 import random
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from fundlink.domain.calendar import CalendarProfile
 from fundlink.domain.errors import BusyError, ConfigurationError
 from fundlink.domain.problems import problem
 from fundlink.formats.calendars import load_calendar
+from fundlink.formats.codelists import read_code_list
 from fundlink.formats.profiles import Profile, find_profile, load_profile
 from fundlink.pipeline.rooms import Progress, Rooms
 from fundlink.store import ageing, migrate
@@ -66,6 +67,12 @@ def codes_folder() -> Path:
     return SCHEMAS / "codes"
 
 
+@cache
+def code_words(name: str) -> Mapping[str, str]:
+    """A code list: code to Japanese word."""
+    return {row.code: row.ja for row in read_code_list(codes_folder() / f"{name}.csv")}
+
+
 def profile_loader(found: Settings) -> Callable[[str], Profile]:
     """Profiles by name, each read and compiled once."""
     held: dict[str, Profile] = {}
@@ -95,6 +102,7 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
         store=store,
         profile=profile_loader(found),
         calendar=calendar_loader(found),
+        codes=code_words,
         gateway=chosen,
         signer=keys.signer,
         trust=GatewayTrust(chosen, keys, found.gateway_certificate),

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from fundlink.domain.errors import ProblemError, UsageError
-from fundlink.domain.problems import Problem, problem
-from fundlink.domain.states import DAY_STATES, FILE_EVENTS, in_japanese
+from fundlink.domain.errors import ProblemError
+from fundlink.domain.problems import problem
+from fundlink.domain.states import FILE_EVENTS, in_japanese
 from fundlink.domain.values import is_municipality_code
 from fundlink.pipeline import absence
+from fundlink.pipeline.closing import two_persons
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile import suggestions
 from fundlink.reconcile.explaining import compared, rejected
 from fundlink.reconcile.outcomes import classify
 from fundlink.reconcile.suggestions import Candidate, Payment, Suggestion
-from fundlink.store import audit, bills, closing, days, explain, files, lookup
-from fundlink.store.days import DayRow
+from fundlink.store import audit, bills, closing, explain, files, lookup
 from fundlink.store.lookup import BillView
 
 _WHY = {"paid": "納付済み", "changed": "変更済み", "reissued": "再発行済み"}
@@ -41,7 +41,7 @@ def find_bill(rooms: Rooms, name: str, municipality_code: str | None = None) -> 
 
 def reissue(rooms: Rooms, name: str, who: str, approved_by: str) -> dict[str, Any]:
     """Give a bill a new eL number; the old slip is superseded and still recognised if it is paid."""
-    _two_persons(who, approved_by)
+    two_persons(who, approved_by)
     with rooms.store.together() as connection:
         bill = find_bill(rooms, name)
         bills.hold(connection, bill.municipality_code)
@@ -61,16 +61,9 @@ def reissue(rooms: Rooms, name: str, who: str, approved_by: str) -> dict[str, An
     }  # fmt: skip
 
 
-def _two_persons(who: str, approved_by: str) -> None:
-    if not who.strip() or not approved_by.strip():
-        raise UsageError("実施者（--as）と承認者（--approved-by）を指定してください。")
-    if who.strip() == approved_by.strip():
-        raise UsageError("実施者と承認者は別の人でなければなりません。")
-
-
 def waive(rooms: Rooms, ticket: dict[str, Any]) -> dict[str, Any]:
     """Declare that no (further) file of a kind comes for a business day; the watermark no longer waits for it."""
-    _two_persons(ticket["who"], ticket["approved_by"])
+    two_persons(ticket["who"], ticket["approved_by"])
     return absence.waive(rooms, ticket)
 
 
@@ -126,46 +119,9 @@ def municipalities(rooms: Rooms) -> dict[str, Any]:
     return {"municipalities": [{"code": code, "name": name, "registered_at": at} for code, name, at in found]}
 
 
-def close_day(rooms: Rooms, day: str, who: str, approved_by: str) -> dict[str, Any]:
-    """Close a day for every municipality all of whose funds tie; what is refused says why. Closed ones stay as they are."""
-    _two_persons(who, approved_by)
-    told: dict[str, Any] = {"day": day, "closed": [], "already_closed": 0, "refused": []}
-    with rooms.store.together() as connection:
-        rooms.store.serialise(connection, "reconcile")
-        found = days.newest(connection, day)
-        waiting = closing.receipts_without_outcome(connection)
-        if not found or waiting:
-            raise ProblemError([problem("FL-DAY-005", count=waiting) if waiting else problem("FL-DAY-002", place=day)])
-        for code in sorted({row.municipality_code for row in found}):
-            rows = [row for row in found if row.municipality_code == code and row.state != "closed"]
-            told["already_closed"] += sum(row.municipality_code == code for row in found) - len(rows)
-            why = _why_open(closing.days_before(connection, day, code), rows)
-            if why:
-                told["refused"] += [{"municipality_code": code, **one.as_json()} for one in why]
-            elif rows:
-                closing.close(connection, rows, rooms.now())
-                told["closed"] += [
-                    {"municipality_code": code, "fund_code": row.fund_code, "receipts_yen": row.receipts_yen} for row in rows
-                ]
-        detail = {"approved_by": approved_by, "closed": len(told["closed"]), "refused": len(told["refused"])}
-        audit.append(connection, audit.Entry(who, "desk.close", f"day:{day}", detail, rooms.now()))
-    return told
-
-
-def _why_open(earlier: list[str], rows: list[DayRow]) -> list[Problem]:
-    """Why these funds of a municipality cannot be closed."""
-    if earlier and rows:
-        return [problem("FL-DAY-003", detail="、".join(earlier))]
-    return [
-        problem("FL-DAY-004", fund=row.fund_code or "（不明）", state=in_japanese(row.state, DAY_STATES), state_en=row.state)
-        for row in rows
-        if row.state != "tied"
-    ]
-
-
 def roll_back(rooms: Rooms, file_id: int, who: str, approved_by: str) -> dict[str, Any]:
     """Take back what a wrongly loaded file did, by compensating entries; refused as a whole when something later depends on it."""
-    _two_persons(who, approved_by)
+    two_persons(who, approved_by)
     with rooms.store.together() as connection:
         state = files.find_file(connection, file_id)
         if state is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
 from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import Problem, problem
-from fundlink.pipeline import Rooms, Ticket, absence, unpaid
+from fundlink.pipeline import Rooms, Ticket, absence, closing, papers, unpaid
+from fundlink.pipeline.days import show_day
+from fundlink.pipeline.papers import Asked
 from fundlink.store import vault
 
 _INTAKE_KEYS = (
@@ -56,7 +58,7 @@ class Jobs:
         """Take one file; the numbers of contract section 1. With ``dry_run`` the same numbers and no trace."""
         core_files.check_regular(path)
         ticket = {"path": str(path), "profile": profile, "municipality": municipality or "", "channel": channel, "dry_run": dry_run}
-        with self._stream("intake"), self.rooms.store.rehearsal() if dry_run else nullcontext():
+        with self._stream("intake"), self._rehearsed(dry_run):
             return self._intake(ticket)
 
     def intake_sent(self, pieces: Iterable[bytes], ticket: Ticket) -> Ticket:
@@ -96,18 +98,17 @@ class Jobs:
         """Fetch receipts, settlements and bank files; with ``retry`` read quarantined ones once more."""
         return self._verb("collect", {"retry": retry}, ("receipts", "settlements", "bank_credits", "duplicates", "quarantined", "problems"))
 
-    def reconcile(self, day: str | None = None, municipality: str | None = None) -> Ticket:
-        """Classify what came and tie the days."""
-        return self._verb(
-            "reconcile", {"day": day, "municipality": municipality}, ("outcomes", "outcomes_yen", "days", "control", "problems")
-        )
+    def reconcile(self, day: str | None = None, municipality: str | None = None, *, dry_run: bool = False) -> Ticket:
+        """Classify what came and tie the days. With ``dry_run`` the same report and no trace."""
+        keys = ("outcomes", "outcomes_yen", "days", "control", "problems")
+        return self._verb("reconcile", {"day": day, "municipality": municipality}, keys, dry_run=dry_run)
 
     def export(self, out: Path) -> Ticket:
         """Hand clearing entries and issued slips to the core systems' folder."""
         return self._verb("export", {"out": str(out)}, ("files", "entries", "yen", "slips", "paths", "problems"))
 
-    def _verb(self, name: str, ticket: Ticket, keys: tuple[str, ...]) -> Ticket:
-        with self._stream(name):
+    def _verb(self, name: str, ticket: Ticket, keys: tuple[str, ...], *, dry_run: bool = False) -> Ticket:
+        with self._stream(name), self._rehearsed(dry_run):
             done = pipeline.run(self.rooms, pipeline.VERBS[name], ticket)
         return {key: done[key] for key in keys}
 
@@ -120,10 +121,36 @@ class Jobs:
         with self._stream("desk"):
             return desk.reissue(self.rooms, bill, who, approved_by)
 
-    def close_day(self, day: str, who: str, approved_by: str) -> Ticket:
-        """Close a day that ties."""
-        with self._stream("reconcile"):
-            return desk.close_day(self.rooms, day, who, approved_by)
+    def close_day(
+        self, day: str, who: str, approved_by: str, *, municipality: str | None = None, override: str | None = None, dry_run: bool = False
+    ) -> Ticket:
+        """Close a day that ties (or, with a reason, one that does not): both steps in one call."""
+        with self._stream("reconcile"), self._rehearsed(dry_run):
+            return closing.close_day(self.rooms, day, who, approved_by=approved_by, municipality=municipality, override=override)
+
+    def prepare_close(
+        self, day: str, who: str, *, municipality: str | None = None, override: str | None = None, dry_run: bool = False
+    ) -> Ticket:
+        """The first step of closing a day."""
+        with self._stream("reconcile"), self._rehearsed(dry_run):
+            return closing.prepare(self.rooms, day, who, municipality=municipality, override=override)
+
+    def approve_close(self, day: str, who: str, *, municipality: str | None = None, dry_run: bool = False) -> Ticket:
+        """The second step, by another person."""
+        with self._stream("reconcile"), self._rehearsed(dry_run):
+            return closing.approve(self.rooms, day, who, municipality=municipality)
+
+    def day(self, day: str, *, municipality: str | None = None, diff: bool = False) -> Ticket:
+        """How a day stands, its books, and with ``diff`` what came after its close; reads only."""
+        return show_day(self.rooms, day, municipality=municipality, diff=diff)
+
+    def paper(self, asked: Asked, form: str, out: Path) -> Ticket:
+        """Write a paper of the treasurer's office to a file; reads only."""
+        return papers.write(self.rooms, asked, form, out)
+
+    def _rehearsed(self, dry_run: bool) -> AbstractContextManager[None]:
+        """With ``dry_run`` everything happens and is taken back."""
+        return self.rooms.store.rehearsal() if dry_run else nullcontext()
 
     def roll_back(self, file_id: int, who: str, approved_by: str) -> Ticket:
         """Take back what a file did."""

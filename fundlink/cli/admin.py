@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fundlink.cli.show import emit, explained_lines, problem_lines
+from fundlink.cli.show import emit, explained_lines
 from fundlink.cli.verbs import Json, jobs
 
 municipality_app = typer.Typer(help="団体の登録と一覧。", no_args_is_help=True, rich_markup_mode=None)
@@ -49,24 +49,6 @@ def reissue(
         result = work.reissue(bill, who, approved_by)
     emit(result, as_json=as_json, words=lambda r: f"再発行しました: {r['institution_code']}-{r['case_key']}-{r['confirmation_number']}（{r['issue_count']} 回目）。`fundlink submit` で登録されます。")  # fmt: skip
     return 0
-
-
-def close(
-    day: Annotated[str, typer.Argument(help="営業日（YYYY-MM-DD）")],
-    who: Annotated[str, typer.Option("--as", help="実施者")],
-    approved_by: Annotated[str, typer.Option("--approved-by", help="承認者（別の人）")],
-    as_json: Json = False,
-) -> int:
-    """営業日を締める（すべての公金種目が一致し、前の日が締まっていること）。"""
-    from fundlink.domain.errors import UsageError
-    from fundlink.domain.values import iso_date
-
-    if iso_date(day) is None:
-        raise UsageError("営業日は YYYY-MM-DD で指定してください。")
-    with jobs() as work:
-        result = work.close_day(day, who, approved_by)
-    emit(result, as_json=as_json, words=lambda r: "\n".join([f"{r['day']}: 締めた公金種目 {len(r['closed'])}  締め済み {r['already_closed']}  締められない {len(r['refused'])}", *problem_lines(r["refused"])]))  # fmt: skip
-    return 1 if result["refused"] else 0
 
 
 def rollback(
@@ -150,7 +132,6 @@ def audit_verify(as_json: Json = False) -> int:
 def register(app: typer.Typer) -> None:
     """Add these commands and groups."""
     app.command()(reissue)
-    app.command()(close)
     app.command()(rollback)
     app.command()(explain)
     app.command()(verify)

@@ -109,7 +109,11 @@ def collect(
     return 1 if any(told["code"] == "FL-GTW-003" for told in result["problems"]) else 0
 
 
-def reconcile(day: Annotated[str | None, typer.Option(help="営業日（YYYY-MM-DD）。省略するとすべて")] = None, as_json: Json = False) -> int:
+def reconcile(
+    day: Annotated[str | None, typer.Option(help="営業日（YYYY-MM-DD）。省略するとすべて")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="同じ結果を出すだけで、何も残さない")] = False,
+    as_json: Json = False,
+) -> int:
     """収納と請求、払込、入金を突き合わせる。"""
     from fundlink.domain.errors import UsageError
     from fundlink.domain.values import iso_date
@@ -117,7 +121,7 @@ def reconcile(day: Annotated[str | None, typer.Option(help="営業日（YYYY-MM-
     if day is not None and iso_date(day) is None:
         raise UsageError("--day は YYYY-MM-DD で指定してください。")
     with jobs("reconcile") as work:
-        result = work.reconcile(day)
+        result = work.reconcile(day, dry_run=dry_run)
     emit(result, as_json=as_json, words=reconcile_words)
     return 1 if result["problems"] else 0
 

@@ -596,6 +596,42 @@ CATALOGUE: dict[str, Meaning] = {
         "`fundlink reconcile` を行ってから締めてください。",
         "Run `fundlink reconcile` first.",
     ),
+    "FL-DAY-010": _error(
+        "この日は {day} までの締めで確定しています。",
+        "This day lies behind the close of {day}.",
+        "あとから分かったことは、次に締める日の帳簿に訂正として入ります。`fundlink day --diff` で確かめてください。",
+        "What came later enters the books of the next day that is closed; see `fundlink day --diff`.",
+    ),
+    "FL-DAY-011": _error(
+        "締めの準備がされていません。",
+        "The close has not been prepared.",
+        "先に `fundlink close prepare` を行ってください。",
+        "Run `fundlink close prepare` first.",
+    ),
+    "FL-DAY-012": _error(
+        "準備した人は承認できません。",
+        "The person who prepared cannot approve.",
+        "別の人が承認してください。",
+        "Another person has to approve.",
+    ),
+    "FL-DAY-013": _error(
+        "準備のあとで帳簿が変わりました。",
+        "The books have changed since they were prepared.",
+        "内容を確かめて、もう一度 `fundlink close prepare` から行ってください。",
+        "Look at them and start again with `fundlink close prepare`.",
+    ),
+    "FL-PAP-001": _error(
+        "どの団体の帳票かが決まりません（{count} 団体あります）。",
+        "It is not clear whose paper is wanted (there are {count} municipalities).",
+        "--municipality で団体コードを指定してください。",
+        "Name one with --municipality.",
+    ),
+    "FL-PAP-002": _error(
+        "{count} 行を超える帳票は Excel にできません。",
+        "A paper of more than {count} rows does not fit into a workbook.",
+        "--form csv で出してください。",
+        "Use --form csv.",
+    ),
     "FL-FIL-006": _error(
         "受付 {file_id} のファイルはありません。", "There is no file {file_id}.", "受付番号を確かめてください。", "Check the file number."
     ),

@@ -246,6 +246,15 @@ def lines_of(form: Delimited, written: Iterable[Sequence[str]]) -> Iterator[byte
     yield _taken(form, out, block)
 
 
+def plain(text: str) -> str:
+    """A text that a spreadsheet takes as text, whatever it begins with.
+
+    >>> plain("=1+1"), plain("601")
+    ("'=1+1", '601')
+    """
+    return f"'{text}" if text.startswith(_DANGEROUS) else text
+
+
 def _guarded(cells: Sequence[str], guarded: Sequence[int]) -> Sequence[str]:
     """The cells with a ``'`` before what a spreadsheet would compute."""
     if not any(cells[at].startswith(_DANGEROUS) for at in guarded):

@@ -12,7 +12,7 @@ from fundlink.domain.states import states_before
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.reconcile.outcomes import PAYING, Evidence, every_rule
 from fundlink.reconcile.totals import DayFacts, judge_day
-from fundlink.store import audit, bills, control, days, outcomes
+from fundlink.store import audit, bills, books, control, days, outcomes, revisions
 from fundlink.store import touched as touched_rows
 from fundlink.store.days import DayRow, DaySums
 
@@ -41,12 +41,14 @@ def tie(rooms: Rooms, ticket: Ticket) -> Ticket:
     """Judge every day that has a witness and note the states that changed."""
     with rooms.store.write() as connection:
         bills.hold_states(connection)
-        closed = {
-            (row.day, row.municipality_code, row.fund_code): row
-            for row in days.newest(connection)
-            if row.state == "closed" or REVISED in row.differences
-        }
-        rows = [_after_close(closed, _judged(sums, rooms.today())) for sums in days.sums(connection, ticket.get("day"))]
+        fronts = {code: close.day for code, close in books.fronts(connection).items()}
+        touched = revisions.touched(connection)
+        stored = {(row.day, row.municipality_code, row.fund_code): row for row in days.newest(connection)} if fronts else {}
+        rows = [_judged(sums, rooms.today()) for sums in days.sums(connection, ticket.get("day"))]
+        rows = [
+            _behind(row, stored.get(row[:3]), moved=row[:3] in touched) if row.day <= fronts.get(row.municipality_code, "") else row
+            for row in rows
+        ]
         at = rooms.now()
         before = days.newest_id(connection)
         changed = days.record(connection, rows, at)
@@ -68,12 +70,9 @@ def _judged(sums: DaySums, today: str) -> DayRow:
 REVISED = "revised_after_close"
 
 
-def _after_close(closed: dict[tuple[str, str, str], DayRow], row: DayRow) -> DayRow:
-    """A closed day stays closed while its sums stay; what comes after that is a difference of its own kind."""
-    before = closed.get((row.day, row.municipality_code, row.fund_code))
-    if before is None:
-        return row
-    if before.state == "closed" and before[3:8] == row[3:8]:
+def _behind(row: DayRow, before: DayRow | None, *, moved: bool) -> DayRow:
+    """A closed day stays closed while nothing about it changes; what comes after that is a difference of its own kind until it is booked."""
+    if before is not None and before.state == "closed" and before[3:8] == row[3:8] and not moved:
         return before
     return row._replace(state="difference", differences=[*row.differences, REVISED])
 

@@ -7,7 +7,7 @@ them between steps. Every step is idempotent: running it again after a crash cha
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,6 +44,7 @@ class Rooms:
     store: Store
     profile: Callable[[str], Profile]
     calendar: Callable[[], CalendarProfile]
+    codes: Callable[[str], Mapping[str, str]]  # a code list by name: code to Japanese word
     gateway: Gateway
     signer: Callable[[], Signer]
     trust: Trust

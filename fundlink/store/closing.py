@@ -18,21 +18,23 @@ from fundlink.store.days import COLUMNS, DayRow
 _EFFECTIVE = "r.effect <> 'conflict'"
 
 
-def days_before(connection: Connection, day: str, municipality_code: str) -> list[str]:
-    """Earlier days of a municipality that are not closed yet, oldest first."""
+def days_before(connection: Connection, day: str, municipality_code: str, *, after: str = "") -> list[str]:
+    """Earlier days of a municipality, but after that one, that are not closed yet, oldest first."""
     found = bulk.rows(
         connection,
-        """SELECT DISTINCT d.day FROM day_state d WHERE d.day < :day AND d.municipality_code = :code AND d.state <> 'closed'
+        """SELECT DISTINCT d.day FROM day_state d WHERE d.day < :day AND d.day > :after AND d.municipality_code = :code AND d.state <> 'closed'
              AND d.id = (SELECT MAX(x.id) FROM day_state x
                          WHERE x.day = d.day AND x.municipality_code = d.municipality_code AND x.fund_code = d.fund_code)
            ORDER BY d.day LIMIT 10""",
-        day=day, code=municipality_code,
+        day=day, code=municipality_code, after=after,
     )  # fmt: skip
     return [str(row[0]) for row in found]
 
 
 def receipts_without_outcome(connection: Connection) -> int:
     """Statements that reconcile has not looked at yet."""
+    if bulk.scalar(connection, "SELECT 1 FROM pending_receipt LIMIT 1") is None:  # no planner has to think about receipts then
+        return 0
     return int(
         bulk.scalar(
             connection,

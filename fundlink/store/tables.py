@@ -663,6 +663,61 @@ class UnpaidListFile(SQLModel, table=True):
     yen: int = Field(sa_type=Yen)
 
 
+class DayClose(SQLModel, table=True):
+    """A step of closing a municipality's day: prepared by one person, approved by another. The marks say what its books had seen."""
+
+    __tablename__ = "day_close"
+    __table_args__: ClassVar[Any] = (
+        sa.Index("day_close_by_step", "municipality_code", "step", "id"),
+        sa.Index("day_close_by_day", "municipality_code", "day", "id"),
+    )
+    id: int = _key()
+    municipality_code: str
+    day: str
+    step: str  # prepared | approved
+    by: str
+    books_sha256: str  # over the rows of day_book
+    sheet_sha256: str  # over the sums and states of the funds
+    reason: str = ""  # why it is closed although it does not tie
+    until_outcome_id: int = Field(sa_type=sa.BigInteger)
+    until_total_id: int = Field(sa_type=sa.BigInteger)
+    until_move_id: int = Field(sa_type=sa.BigInteger)
+    until_state_id: int = Field(sa_type=sa.BigInteger)
+    at: str
+
+
+class DayBook(SQLModel, table=True):
+    """The frozen books of a closed day. A row with an earlier ``value_on`` compensates what a closed day had not known. Never changed."""
+
+    __tablename__ = "day_book"
+    __table_args__: ClassVar[Any] = (
+        sa.UniqueConstraint(
+            "municipality_code", "day", "fund_code", "department_code", "fiscal_year", "year_kind", "source", "account", "value_on",
+            name="day_book_row",
+        ),
+        sa.Index("day_book_by_value", "municipality_code", "value_on", "fund_code"),
+    )  # fmt: skip
+    id: int = _key()
+    municipality_code: str
+    day: str
+    fund_code: str
+    department_code: str
+    fiscal_year: int
+    year_kind: str  # current | carried_over
+    source: str  # receipt | act | money
+    account: str
+    value_on: str
+    transactions: int = Field(sa_type=sa.BigInteger)
+    yen: int = Field(sa_type=Yen)
+
+
+class EnterpriseFund(SQLModel, table=True):
+    """Funds of public enterprises as the code list names them, loaded when a day is closed so that checks read the same ones."""
+
+    __tablename__ = "enterprise_fund"
+    fund_code: str = Field(primary_key=True)
+
+
 class Idempotency(SQLModel, table=True):
     """The answer given to a keyed write, stored in the transaction of its effect."""
 

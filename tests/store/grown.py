@@ -74,11 +74,13 @@ _TABLES: tuple[tuple[int, str, str], ...] = (
     (BILLS, "slip_handover (slip_id, export_file_id)", f"g.n, g.n % {_MESSAGES} + 1"),
     (2, "mark (name, until_id, at)", f"'slips told:' || {_CODE}, {BILLS}, '{AT}'"),
     (1, "mark (name, until_id, at)", f"'slips handed over:standard', {BILLS + 2 * PAID}, '{AT}'"),
+    (2, ('day_close (municipality_code, day, step, "by", books_sha256, sheet_sha256, reason, until_outcome_id, until_total_id, until_move_id, '
+         "until_state_id, at)"), f"{_CODE}, '2026-09-30', 'approved', 'b', 'x', 'x', '', {PAID}, 0, 0, 0, '{AT}'"),
     (1, "used_profile (profile)", "'standard'"),
     (1, "export_mark (last_outcome_id, handed_until, at)", f"{PAID}, {PAID}, '{AT}'"),
     (20_000, "audit (seq, at, actor, act, subject, detail, previous, hash)", f"g.n, '{AT}', 'fundlink', 'x', 'y', '{{}}', 'p', 'h' || CAST(g.n AS TEXT)"),
 )  # fmt: skip
-GROWN = tuple(sorted({into.split()[0] for _, into, _ in _TABLES} - {"export_mark", "mark", "used_profile"}))
+GROWN = tuple(sorted({into.split()[0] for _, into, _ in _TABLES} - {"day_close", "export_mark", "mark", "used_profile"}))
 """Tables that grow with every row, file or message of a year."""
 
 

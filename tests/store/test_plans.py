@@ -11,14 +11,16 @@ from typing import NamedTuple
 import psycopg
 import pytest
 
+from fundlink.pipeline.papers import Asked
 from tests import postgresql
-from tests.builders import World, bill, receipt, world
+from tests.builders import CODE, DAY, World, bill, receipt, world
 from tests.store import grown
 from tests.store.plans import Scan, Watcher, watched
 
 NEW, LARGE = 50, 3_000
-VERBS = ("intake", "submit", "intake of changes", "submit of changes", "collect", "reconcile", "export", "collect again",
-         "reconcile again", "export again", "nothing to do")  # fmt: skip
+NEXT = "2026-11-24"
+VERBS = ("intake", "submit", "intake of changes", "submit of changes", "collect", "reconcile", "close", "export", "collect again",
+         "reconcile again", "close again", "export again", "papers", "nothing to do")  # fmt: skip
 
 
 WHOLE: dict[str, str] = {
@@ -65,10 +67,13 @@ def _live(found: World, watcher: Watcher, out: Path, tell: Callable[[str], Abstr
         jobs.submit,
         jobs.collect,
         jobs.reconcile,
+        lambda: jobs.close_day(DAY, "a", "b", override="x"),
         lambda: jobs.export(out),
         jobs.collect,
         jobs.reconcile,
+        lambda: (jobs.prepare_close(NEXT, "a", override="x"), jobs.approve_close(NEXT, "b")),
         lambda: jobs.export(out),
+        lambda: _papers(found, out),
         lambda: (jobs.submit(), jobs.collect(), jobs.reconcile(), jobs.export(out)),
     )
     for verb, act in zip(VERBS, acts, strict=True):
@@ -78,11 +83,26 @@ def _live(found: World, watcher: Watcher, out: Path, tell: Callable[[str], Abstr
         if verb == "collect again":
             _offer(found, "P", new[count // 5 : count * 3 // 5])
             _offer(found, "Q", new[count * 3 // 10 : count * 2 // 5], paid_on="2026-11-19")
+            _offer(found, "N", new[count * 3 // 5 : count * 7 // 10], booked_on=NEXT)
         watcher.verb = verb
         with tell(verb):
             act()
     watcher.verb = "offer"
     assert found.sql("SELECT COUNT(*) FROM outcome WHERE transaction_key LIKE 'P%'")[0][0] >= 20
+    assert found.sql("SELECT COUNT(*) FROM day_close WHERE step = 'approved' AND reason = 'x'") == [(2,)]
+    assert found.sql("SELECT COUNT(*) FROM day_book WHERE value_on < day")[0][0] > 0
+
+
+def _papers(found: World, out: Path) -> None:
+    """Every paper of one day and month but the list of all that is unpaid, and what came after the close."""
+    for name, day, month in (
+        ("day-sheet", DAY, ""),
+        ("breakdown", NEXT, ""),
+        ("overpayments", "", "2026-11"),
+        ("month-sheet", "", "2026-11"),
+    ):
+        found.jobs.paper(Asked(name, day, month, CODE), "csv", out / "paper.csv")
+    assert found.jobs.day(DAY, diff=True)["municipalities"][0]["diff"]["changed"]
 
 
 class _Counters:

@@ -136,6 +136,58 @@ def upgrade() -> None:
         batch_op.create_index("clearing_entry_by_transaction", ["transaction_key", "entry_number"], unique=False)
 
     op.create_table(
+        "day_book",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("fund_code", sa.String(), nullable=False),
+        sa.Column("department_code", sa.String(), nullable=False),
+        sa.Column("fiscal_year", sa.Integer(), nullable=False),
+        sa.Column("year_kind", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("value_on", sa.String(), nullable=False),
+        sa.Column("transactions", sa.BigInteger(), nullable=False),
+        sa.Column("yen", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint(
+            "municipality_code",
+            "day",
+            "fund_code",
+            "department_code",
+            "fiscal_year",
+            "year_kind",
+            "source",
+            "account",
+            "value_on",
+            name="day_book_row",
+        ),
+    )
+    with op.batch_alter_table("day_book", schema=None) as batch_op:
+        batch_op.create_index("day_book_by_value", ["municipality_code", "value_on", "fund_code"], unique=False)
+
+    op.create_table(
+        "day_close",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("step", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("books_sha256", sa.String(), nullable=False),
+        sa.Column("sheet_sha256", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("until_outcome_id", sa.BigInteger(), nullable=False),
+        sa.Column("until_total_id", sa.BigInteger(), nullable=False),
+        sa.Column("until_move_id", sa.BigInteger(), nullable=False),
+        sa.Column("until_state_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("day_close", schema=None) as batch_op:
+        batch_op.create_index("day_close_by_day", ["municipality_code", "day", "id"], unique=False)
+        batch_op.create_index("day_close_by_step", ["municipality_code", "step", "id"], unique=False)
+
+    op.create_table(
         "day_state",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("day", sa.String(), nullable=False),
@@ -158,6 +210,7 @@ def upgrade() -> None:
     with op.batch_alter_table("day_state", schema=None) as batch_op:
         batch_op.create_index("day_state_by_day", ["day", "municipality_code", "fund_code", "id"], unique=False)
 
+    op.create_table("enterprise_fund", sa.Column("fund_code", sa.String(), nullable=False), sa.PrimaryKeyConstraint("fund_code"))
     op.create_table(
         "export_mark",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -843,10 +896,20 @@ def downgrade() -> None:
     op.drop_table("mark")
     op.drop_table("idempotency")
     op.drop_table("export_mark")
+    op.drop_table("enterprise_fund")
     with op.batch_alter_table("day_state", schema=None) as batch_op:
         batch_op.drop_index("day_state_by_day")
 
     op.drop_table("day_state")
+    with op.batch_alter_table("day_close", schema=None) as batch_op:
+        batch_op.drop_index("day_close_by_step")
+        batch_op.drop_index("day_close_by_day")
+
+    op.drop_table("day_close")
+    with op.batch_alter_table("day_book", schema=None) as batch_op:
+        batch_op.drop_index("day_book_by_value")
+
+    op.drop_table("day_book")
     with op.batch_alter_table("clearing_entry", schema=None) as batch_op:
         batch_op.drop_index("clearing_entry_by_transaction")
 

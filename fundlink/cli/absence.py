@@ -12,7 +12,6 @@ from fundlink.cli.show import emit, problem_lines, yen
 from fundlink.cli.verbs import Json, jobs
 
 Municipality = Annotated[str | None, typer.Option("--municipality", help="団体コード（6桁）。省略するとすべて")]
-KINDS = ("receipt", "settlement", "bank_credit")
 
 
 def _day(name: str, text: str | None) -> str | None:
@@ -133,10 +132,6 @@ def waive(
     as_json: Json = False,
 ) -> int:
     """その営業日のファイルは（もう）届かないと、2 人で決める。隔離したままのファイルも済んだものとする。"""
-    from fundlink.domain.errors import UsageError
-
-    if kind not in KINDS:
-        raise UsageError(f"--kind は {', '.join(KINDS)} のどれかです。")
     ticket = {"day": _day("DAY", day), "municipality": municipality, "kind": kind, "reason": reason, "who": who, "approved_by": approved_by}
     with jobs() as work:
         result = work.waive(ticket)

@@ -53,10 +53,14 @@ class AgeLimit(NamedTuple):
 
 
 class Guards(NamedTuple):
-    """How old a file may be before it is taken for a wrong one; calendar days."""
+    """How old a file may be, or how far ahead, before it is taken for a wrong one; calendar days.
+
+    ``ahead_days`` must not be more than ``late_days``: a file of the far future would make all others old.
+    """
 
     oldest_days: int
     late_days: int
+    ahead_days: int
 
 
 @dataclass(frozen=True)

@@ -532,6 +532,12 @@ CATALOGUE: dict[str, Meaning] = {
         "年度替わりなど、振り直しの理由を送り元に確かめてください。",
         "Ask the sender why the numbers start again.",
     ),
+    "FL-SEQ-007": _error(
+        "業務日が先すぎるファイルです（{day}、今日は {today}、限度は {limit} 日）。",
+        "The business day lies too far ahead ({day}; today is {today}, the limit {limit} days).",
+        "日付の誤りでないか、送り元に確かめてください。何も反映していません。",
+        "Ask the sender whether the date is right. Nothing was applied.",
+    ),
     "FL-CTL-003": _error(
         "団体 {code} の収納が、消込と未決の合計と合いません（収納 {receipts} 件 {receipts_yen} 円、合計 {parts} 件 {parts_yen} 円）。",
         "Receipts of {code} are not the sum of matched and suspense ({receipts}, {receipts_yen} yen; sum {parts}, {parts_yen} yen).",

@@ -33,6 +33,7 @@ LIMITS = ("subject", "state", "ja", "limit_days", "unit", "next_ja")
 KINDS = ("receipt", "settlement", "bank_credit")
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 _NUMBER = re.compile(r"\d{1,4}")
+_GUARDS = Guards(oldest_days=200, late_days=100, ahead_days=100)
 Row = dict[str, str]
 
 
@@ -114,11 +115,14 @@ class _Reading:
         return Service(frozenset(self.words(window, "days", (*WEEKDAYS, *LAST_WEEKDAYS))), times[0], times[1], season)
 
     def guards(self, told: dict[str, Any]) -> Guards:
-        given = {"oldest_days": 200, "late_days": 31, **told.get("guards", {})}
+        given = {**_GUARDS._asdict(), **told.get("guards", {})}
         if set(given) != set(Guards._fields) or not all(isinstance(days, int) and days >= 0 for days in given.values()):
             self.wrong(FILE, f"[guards] {given}（{', '.join(Guards._fields)}、0 以上の日数）")
-            return Guards(200, 31)
-        return Guards(**given)
+            return _GUARDS
+        found = Guards(**given)
+        if found.ahead_days > found.late_days:
+            self.wrong(FILE, f"[guards] ahead_days = {found.ahead_days} は late_days = {found.late_days} 以下にします")
+        return found
 
     def holidays(self, name: str) -> dict[str, Any]:
         """Holidays by day and the years they cover: those from the first to the last row, none left out between."""

@@ -24,7 +24,7 @@ def towns(rooms: Rooms, connection: Any, municipality_code: str | None = None) -
     profile = rooms.calendar()
     told = []
     for code, registered, first in found:
-        own = [row.since for row in profile.expected_of(code) if row.since]
+        own = [row.since for row in profile.expected if row.since and row.municipality_code == code]
         told.append(Town(code, min(own) if own else min(registered, first or registered)))
     return told
 

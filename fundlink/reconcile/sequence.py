@@ -42,7 +42,7 @@ class Verdict(NamedTuple):
 def judge_bill_file(last: Position | None, given: Position, today: str, guards: Guards) -> Verdict:
     """Judge a bill file against the last accepted one of its stream (None: there is none).
 
-    >>> guards = Guards(200, 31)
+    >>> guards = Guards(200, 31, 31)
     >>> judge_bill_file(Position(4, "2026-11-19"), Position(5, "2026-11-20"), "2026-11-20", guards)
     Verdict(order='next', refusal=None, remark=None)
     >>> judge_bill_file(Position(4, "2026-11-19"), Position(4, "2026-11-20"), "2026-11-20", guards).refusal.code
@@ -53,8 +53,8 @@ def judge_bill_file(last: Position | None, given: Position, today: str, guards: 
     'FL-SEQ-002'
     """
     day = given.business_day
-    if day is not None and _is_older(day, today, guards.oldest_days):
-        return Verdict("", problem("FL-SEQ-004", day=day, today=today, limit=guards.oldest_days))
+    if day is not None and (wrong := _out_of_time(day, today, guards)) is not None:
+        return Verdict("", wrong)
     if last is not None and day is not None and last.business_day is not None and day < last.business_day:
         return Verdict("", problem("FL-SEQ-003", day=day, newest=last.business_day))
     if given.sequence is None:
@@ -75,15 +75,15 @@ def judge_bill_file(last: Position | None, given: Position, today: str, guards: 
 def judge_gateway_file(newest_day: str | None, announced: str, stated: str | None, *, today: str, guards: Guards) -> Problem | None:
     """Why a file of the gateway is not to be applied, or None. ``announced`` in the list, ``stated`` in the file itself.
 
-    >>> judge_gateway_file("2026-11-20", "2026-11-17", "2026-11-17", today="2026-11-24", guards=Guards(200, 31)) is None
+    >>> judge_gateway_file("2026-11-20", "2026-11-17", "2026-11-17", today="2026-11-24", guards=Guards(200, 31, 31)) is None
     True
-    >>> judge_gateway_file("2026-11-20", "2026-11-20", "2025-11-20", today="2026-11-24", guards=Guards(200, 31)).code
+    >>> judge_gateway_file("2026-11-20", "2026-11-20", "2025-11-20", today="2026-11-24", guards=Guards(200, 31, 31)).code
     'FL-SEQ-005'
     """
     if stated is not None and stated != announced:
         return problem("FL-SEQ-005", announced=announced, stated=stated)
-    if _is_older(announced, today, guards.oldest_days):
-        return problem("FL-SEQ-004", day=announced, today=today, limit=guards.oldest_days)
+    if (wrong := _out_of_time(announced, today, guards)) is not None:
+        return wrong
     if newest_day is not None and _is_older(announced, newest_day, guards.late_days):
         return problem("FL-SEQ-003", day=announced, newest=newest_day)
     return None
@@ -100,6 +100,13 @@ def order_of(highest: int | None, given: int, *, known: bool) -> str:
     if highest is None:
         return "first"
     return "late" if given < highest else "next" if given == highest + 1 else "gap"
+
+
+def _out_of_time(day: str, today: str, guards: Guards) -> Problem | None:
+    """A day too far from today to be believed."""
+    if _is_older(day, today, guards.oldest_days):
+        return problem("FL-SEQ-004", day=day, today=today, limit=guards.oldest_days)
+    return problem("FL-SEQ-007", day=day, today=today, limit=guards.ahead_days) if _is_older(today, day, guards.ahead_days) else None
 
 
 def _is_older(day: str, than: str, days: int) -> bool:

@@ -41,7 +41,8 @@ def _file(event: str) -> str:
 
 # (name, municipality, day since when it stands so, yen) of everything in that state, whatever its age
 _STANDING: dict[tuple[str, str], str] = {
-    ("slip", "issued"): f"{_slip('issued')} AND {CURRENT_EFFECT} <> 'cancelled'",
+    ("slip", "issued"): f"""{_slip("issued")} AND w.total_yen > 0 AND {CURRENT_EFFECT} <> 'cancelled' AND NOT EXISTS (
+        SELECT 1 FROM slip n WHERE n.bill_id = s.bill_id AND n.issue_count > s.issue_count)""",
     ("slip", "refused"): _slip("refused"),
     ("slip", "unknown"): _slip("unknown"),
     ("slip", "expired_candidate"): f"""

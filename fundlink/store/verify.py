@@ -62,9 +62,9 @@ CHECKS: tuple[Check, ...] = (
         "SELECT COUNT(*) FROM slip",
         f"""SELECT COUNT(*) FROM (
               SELECT s.id, COALESCE((SELECT t.state FROM slip_state t WHERE t.slip_id = s.id ORDER BY t.id DESC LIMIT 1), 'issued') AS state,
-                     (SELECT COUNT(*) FROM outcome o WHERE o.slip_id = s.id AND o.id = {_LAST}
-                      AND o.outcome IN ('matched', 'paid_after_limit')) AS payments
-              FROM slip s) x
+                     COALESCE(p.payments, 0) AS payments
+              FROM slip s LEFT JOIN (SELECT o.slip_id, COUNT(*) AS payments FROM outcome o WHERE o.id = {_LAST}
+                AND o.outcome IN ('matched', 'paid_after_limit') GROUP BY o.slip_id) p ON p.slip_id = s.id) x
             WHERE (CASE WHEN x.payments > 0 THEN 1 ELSE 0 END)
                 + (CASE WHEN x.state IN ('issued', 'registered', 'refused', 'unknown') THEN 1 ELSE 0 END)
                 + (CASE WHEN x.state IN ('cancelled', 'superseded') THEN 1 ELSE 0 END)
@@ -110,9 +110,10 @@ CHECKS: tuple[Check, ...] = (
                                      AND f.business_day = d.business_day AND f.state = 'applied' AND f.id <= u.last_received_id)
                      AND NOT EXISTS (SELECT 1 FROM absence_waiver w WHERE w.municipality_code = u.municipality_code
                                      AND w.kind = 'receipt' AND w.business_day = d.business_day AND w.at <= u.at))
-                + (SELECT COUNT(*) FROM unpaid_list u JOIN receipt r ON r.municipality_code = u.municipality_code
-                   AND r.received_id <= u.last_received_id WHERE NOT EXISTS (
-                     SELECT 1 FROM outcome o WHERE o.transaction_key = r.transaction_key AND o.id <= u.last_outcome_id))
+                + (SELECT COUNT(*) FROM receipt r WHERE COALESCE(
+                     (SELECT MIN(o.id) FROM outcome o WHERE o.transaction_key = r.transaction_key), 9223372036854775807) > (
+                     SELECT u.last_outcome_id FROM unpaid_list u WHERE u.municipality_code = r.municipality_code
+                       AND u.last_received_id >= r.received_id ORDER BY u.id LIMIT 1))
                 + (SELECT COUNT(*) FROM unpaid_list u WHERE NOT EXISTS (SELECT 1 FROM unpaid_list_day d WHERE d.list_id = u.id))
                 + (SELECT COUNT(*) FROM unpaid_list u WHERE u.bills <> COALESCE((SELECT SUM(f.bills) FROM unpaid_list_file f
                      WHERE f.list_id = u.id), 0) OR u.yen <> COALESCE((SELECT SUM(f.yen) FROM unpaid_list_file f WHERE f.list_id = u.id), 0))""",

@@ -244,7 +244,7 @@ def test_ri_4_an_old_file_of_the_gateway_is_quarantined_and_equal_bytes_are_harm
     for day, stated, code in (
         ("2025-11-20", "2025-11-20", "FL-SEQ-004"),
         (DAY, "2026-11-19", "FL-SEQ-005"),
-        ("2026-10-16", "", "FL-SEQ-003"),
+        ("2026-08-11", "", "FL-SEQ-003"),
     ):
         town.offer([town.paid(2, f"X{day}{stated}", paid_on=day)], day, stated)
         told = town.jobs.collect()

@@ -8,7 +8,7 @@ from fundlink.domain.calendar import Guards
 from fundlink.reconcile.sequence import Position, judge_bill_file, judge_gateway_file, order_of
 
 TODAY = "2026-11-24"
-GUARDS = Guards(oldest_days=200, late_days=31)
+GUARDS = Guards(oldest_days=200, late_days=31, ahead_days=10)
 D = "2026-11-20"
 
 
@@ -31,6 +31,8 @@ D = "2026-11-20"
         pytest.param(Position(3, D), Position(None, None), "", None, None, id="states-nothing"),
         pytest.param(None, Position(4, "2025-11-20"), "", "FL-SEQ-004", None, id="RI-4-last-year-first-file"),
         pytest.param(Position(4, D), Position(5, "2025-11-20"), "", "FL-SEQ-004", None, id="RI-4-last-year"),
+        pytest.param(None, Position(1, "2026-12-04"), "first", None, None, id="just-near-enough"),
+        pytest.param(None, Position(1, "2026-12-05"), "", "FL-SEQ-007", None, id="too-far-ahead"),
         pytest.param(None, Position(1, "2026-05-08"), "first", None, None, id="just-young-enough"),
         pytest.param(None, Position(1, "2026-05-07"), "", "FL-SEQ-004", None, id="just-too-old"),
     ],
@@ -51,6 +53,7 @@ def test_bill_files(last: Position | None, given: Position, order: str, refused:
         (D, "2025-11-20", "2025-11-20", "FL-SEQ-004"),
         (None, "2025-11-20", None, "FL-SEQ-004"),
         (D, D, "2026-11-19", "FL-SEQ-005"),
+        (D, "2026-12-05", "2026-12-05", "FL-SEQ-007"),
         (None, D, None, None),
     ],
 )

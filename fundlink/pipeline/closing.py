@@ -139,11 +139,10 @@ def _named(who: str, override: str | None) -> str:
 
 @contextmanager
 def _at_the_books(rooms: Rooms) -> Iterator[Connection]:
-    """A transaction in which nobody else judges receipts, moves yen or closes days."""
+    """A transaction in which nobody else judges receipts, moves yen by an act or closes days: all of them hold ``reconcile``."""
     with rooms.store.together() as connection:
         rooms.store.serialise(connection, "reconcile")
         bills.hold_states(connection)
-        books.hold(connection)
         yield connection
 
 

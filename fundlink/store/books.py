@@ -58,11 +58,6 @@ _SEEN = ", ".join(f'c."{name}"' for name in ("id", *_FACT, *_MARKS))
 _KEYS = ("fund_code", "department_code", "fiscal_year", "year_kind", "source", "account", "value_on", "transactions", "yen")
 
 
-def hold(connection: Connection) -> None:
-    """Until the transaction ends nobody else closes a day or moves yen by hand, so that no move falls between two books."""
-    bulk.hold(connection, "books")
-
-
 def marks(connection: Connection) -> Marks:
     """Where everything ends now."""
     tables = ("outcome", "outcome_total", "act_move", "day_state")

@@ -15,6 +15,7 @@ from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
+from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import Problem, problem
 from fundlink.pipeline import Rooms, Ticket
@@ -112,6 +113,24 @@ class Jobs:
     def explain(self, transaction_key: str) -> Ticket:
         """Why a payment has its outcome; reads only."""
         return desk.explain_payment(self.rooms, transaction_key)
+
+    def explain_settlement(self, key: str) -> Ticket:
+        """Which credits pay a settlement, or what may; reads only."""
+        return desk_settling.explain_settlement(self.rooms, key)
+
+    def open_settlements(self) -> Ticket:
+        """Settlements that nothing settles; reads only."""
+        return desk_settling.open_settlements(self.rooms)
+
+    def accept_settlement(self, key: str, suggestion: str, *, reason: str, who: str, approved_by: str) -> Ticket:
+        """Two persons choose what pays a settlement."""
+        with self._stream("reconcile"):
+            return desk_settling.accept_settlement(self.rooms, key, suggestion, reason=reason, who=who, approved_by=approved_by)
+
+    def withdraw_settlement(self, key: str, *, reason: str, who: str, approved_by: str) -> Ticket:
+        """Two persons take their choice back."""
+        with self._stream("reconcile"):
+            return desk_settling.withdraw_settlement(self.rooms, key, reason=reason, who=who, approved_by=approved_by)
 
     def reissue(self, bill: str, who: str, approved_by: str) -> Ticket:
         """A new eL number for a bill."""

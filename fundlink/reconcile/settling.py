@@ -37,6 +37,7 @@ class Credit(NamedTuple):
     account: str = ""
     inquiry_number: str = ""
     cancels: bool = False
+    settled: bool = False  # in a group that stands whatever else comes; only a cancellation can still take it back
 
 
 class Group(NamedTuple):
@@ -82,7 +83,7 @@ def find(settlements: Sequence[Settlement], came: Sequence[Credit], bounds: Boun
     """
     pairs = pair(came)
     gone = {number for group in pairs for number in group.credits}
-    left = [credit for credit in came if credit.number not in gone and not credit.cancels]
+    left = [credit for credit in came if credit.number not in gone and not credit.cancels and not credit.settled]
     named = by_name(settlements, left)
     groups, dues = [*pairs], list[Due]()
     for settlement in settlements:
@@ -96,7 +97,9 @@ def find(settlements: Sequence[Settlement], came: Sequence[Credit], bounds: Boun
                 Due(settlement.key, day_number(settlement.transfer_on), settlement.net_yen - sum_yen, settlement.gross_yen - sum_yen)
             )
     bound = {credit.number for theirs in named.values() for credit in theirs}
-    moneys = [credit for credit in left if credit.number not in bound]
+    # money that goes out counts only to somebody who also pays in: then it may be a part that is taken back
+    payers = {credit.remitter for credit in left if credit.yen > 0}
+    moneys = [credit for credit in left if credit.number not in bound and (credit.yen > 0 or credit.remitter in payers)]
     searched = _search(dues, free(moneys, [one.key for one in settlements]), bounds)
     told = {settlement.key: settlement for settlement in settlements}
     taken = {credit.number: credit for credit in left}
@@ -196,15 +199,11 @@ def _group(tie: Tie, named: dict[str, list[Credit]], given: tuple[dict[str, Sett
     """A tie with the credits that name its settlements, under the rule that describes it."""
     settlements = sorted((given[0][key] for key in tie.dues), key=lambda one: (one.transfer_on, one.key))
     bound = [credit for one in settlements for credit in named.get(one.key, ())]
-    came = sorted(
-        (*bound, *(given[1][number] for number in tie.credits)), key=lambda one: (one.booked_on, one.inquiry_number, one.number)
-    )
+    came = sorted((*bound, *(given[1][number] for number in tie.credits)), key=lambda one: (one.booked_on, one.inquiry_number, one.number))
     if len(settlements) > 1 and (bound or _one_a_day(settlements, came)):
         rule = "SE-08"
     else:
-        rule = {(True, True): "SE-04", (True, False): "SE-05", (False, True): "SE-06"}.get(
-            (len(settlements) == 1, len(came) == 1), "SE-07"
-        )
+        rule = {(True, True): "SE-04", (True, False): "SE-05", (False, True): "SE-06"}.get((len(settlements) == 1, len(came) == 1), "SE-07")
     return Group(rule, tuple(one.key for one in settlements), _numbers(came), tie.fee)
 
 

@@ -18,7 +18,8 @@ from fundlink.connectors import core_files
 from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import Problem, problem
-from fundlink.pipeline import Rooms, Ticket
+from fundlink.domain.values import is_municipality_code
+from fundlink.pipeline import Rooms, Ticket, bank
 from fundlink.store import vault
 
 _INTAKE_KEYS = (
@@ -89,6 +90,21 @@ class Jobs:
             results.append(result)
         return results
 
+    def intake_bank(self, path: Path, profile: str, municipality: str) -> Ticket:
+        """Take one bank file that a person hands over."""
+        core_files.check_regular(path)
+        with self._stream("collect"):
+            return bank.intake_bank(self.rooms, path, profile, municipality)
+
+    def _intake_bank_folders(self, folder: Path, still_s: float = STILL_S) -> list[Ticket]:
+        """Bank files of a drop folder: a folder below it a municipality, named by its code."""
+        results = []
+        for own in sorted(path for path in folder.iterdir() if path.is_dir() and is_municipality_code(path.name)):
+            for path in core_files.waiting(own, still_s, time.time()):
+                results.append(self.intake_bank(path, folder.name, own.name))
+                core_files.move(path, own / ("error" if results[-1]["quarantined"] else "done"))
+        return results
+
     def submit(self) -> Ticket:
         """Tell the gateway what it does not know yet."""
         return self._verb("submit", {}, ("messages", "slips", "registered", "refused", "unknown", "problems"))
@@ -149,10 +165,11 @@ class Jobs:
 
     def round(self) -> dict[str, Any]:
         """One turn of the worker: drop folders, then the four verbs that need nobody."""
-        told: dict[str, Any] = {"intake": []}
+        told: dict[str, Any] = {"intake": [], "intake_bank": []}
         drop = self.rooms.folder / "drop"
         for folder in sorted(drop.iterdir()) if drop.is_dir() else []:
             if folder.is_dir() and not folder.name.startswith("."):
+                told["intake_bank"] += self._intake_bank_folders(folder)
                 told["intake"] += self.intake_folder(folder, folder.name)
         told["submit"] = self.submit()
         told["collect"] = self.collect()

@@ -373,8 +373,8 @@ CATALOGUE: dict[str, Meaning] = {
         "See `fundlink profile list` for profiles with bank_credit.",
     ),
     "FL-BNK-004": _error(
-        "入金と出金の金額が、両方あるか、両方ありません。",
-        "A row has both or neither of the amounts paid in and paid out.",
+        "入金と出金の金額が 1 行に両方あります。",
+        "A row has both an amount paid in and one paid out.",
         "金融機関に確かめ、ファイルを出し直してもらってください。",
         "Ask the bank for the file again.",
     ),

@@ -109,7 +109,7 @@ def _take_in(rooms: Rooms, taken: _Taken, read: Future[_Rows], counts: Ticket) -
     noted = taken.noted
     try:
         rows, yen = read.result()
-        _apply(rooms, noted, rows, yen, counts)
+        apply(rooms, noted, rows, yen, counts)
     except ProblemError as error:
         detail = {"name": noted["name"], "codes": sorted({told.code for told in error.problems})}
         entry = audit.Entry(SOURCE, "collect.quarantine", f"received:{noted['remote_id']}", detail, rooms.now())
@@ -127,7 +127,7 @@ def retry(rooms: Rooms, ticket: Ticket) -> Ticket:
         return {}
     counts = {name: ticket[name] for name in (*_PLURAL.values(), "duplicates", "quarantined", "problems")}
     with rooms.store.read() as connection:
-        waiting = receipts.quarantined(connection)
+        waiting = receipts.quarantined(connection, SOURCE)
     with ThreadPoolExecutor(1, "read") as reading:
         for noted in _quarantined(rooms, waiting):
             with rooms.store.read() as connection:
@@ -156,15 +156,20 @@ def _read(rooms: Rooms, taken: _Taken) -> _Rows:
     code, kind = taken.noted["municipality_code"], taken.noted["kind"]
     message, octets = _opened(rooms, kind, taken)
     reader = message.reader(BytesIO(octets))
+    rows, yen = rows_of(reader, message, code)
+    _check_owner(reader, code, kind)
+    return rows, yen
+
+
+def rows_of(reader: Reader, message: Message, code: str) -> _Rows:
+    """All records of a file as the store takes them, and their yen; ProblemError with every problem of the first bad stretch."""
     rows: list[tuple[Any, ...]] = []
     for chunk in reader:
         errors = [told for told in chunk.problems if told.severity == "error"]
         if errors:
             raise ProblemError(errors)
         rows += [(line, code, *record) for line, record in chunk.rows]
-    _check_owner(reader, code, kind)
-    yen = sum(row[2 + message.record._fields.index("gross_yen" if kind == "settlement" else "amount_yen")] for row in rows)
-    return rows, yen
+    return rows, sum(row[2 + message.record._fields.index("gross_yen" if message.kind == "settlement" else "amount_yen")] for row in rows)
 
 
 def _opened(rooms: Rooms, kind: str, taken: _Taken) -> tuple[Message, bytes]:
@@ -184,7 +189,8 @@ def _check_owner(reader: Reader, code: str, kind: str) -> None:
         raise ProblemError([problem("FL-RCP-005")])
 
 
-def _apply(rooms: Rooms, noted: dict[str, Any], rows: list[tuple[Any, ...]], yen: int, counts: Ticket) -> None:
+def apply(rooms: Rooms, noted: dict[str, Any], rows: list[tuple[Any, ...]], yen: int, counts: Ticket) -> None:
+    """Store the records of one file and that it was applied; adds to ``counts`` what was new. ProblemError for contradictions."""
     kind = noted["kind"]
     with rooms.store.write() as connection:
         bills.hold(connection, noted["municipality_code"])  # a bill is paid from here on, or was not until here
@@ -195,7 +201,7 @@ def _apply(rooms: Rooms, noted: dict[str, Any], rows: list[tuple[Any, ...]], yen
         values = {**noted, "state": "applied", "records": len(rows), "duplicates": arrival.duplicates, "yen": yen}
         receipts.store_arrivals(connection, kind, receipts.add_received(connection, values))
         detail = {"kind": kind, "records": len(rows), "new": arrival.new, "yen": yen}
-        audit.append(connection, audit.Entry(SOURCE, "collect.apply", f"received:{noted['remote_id']}", detail, rooms.now()))
+        audit.append(connection, audit.Entry(noted["source"], "collect.apply", f"received:{noted['remote_id']}", detail, rooms.now()))
     counts[_PLURAL[kind]] += arrival.new
     counts["duplicates"] += arrival.duplicates
 

@@ -86,6 +86,8 @@ def suggest(key: str, found: Found, given: Given) -> list[Suggestion]:
     rivals = [group for group in found.answers if key in group.settlements]
     told: dict[str, Suggestion] = {}
     for group in (*rivals, *_together(rivals), *_whole_day(key, used, left, given), *_alone(key, named, left, given)):
+        if group.fee == APART and not any(given.settlements[one].fee_yen for one in group.settlements):
+            continue  # without a fee the two ways are one
         known = group._replace(rule="SE-09")
         one = Suggestion(name_of(known, given), known, difference(known, given), tuple(_reasons(key, known, rivals, given)))
         if one.reasons and (not one.difference_yen or any("参照番号" in reason for reason in one.reasons)):

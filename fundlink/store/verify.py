@@ -29,6 +29,7 @@ class Check(NamedTuple):
 
 
 _LAST = "(SELECT MAX(z.id) FROM outcome z WHERE z.transaction_key = o.transaction_key)"
+_STANDS = "NOT EXISTS (SELECT 1 FROM settling z WHERE z.withdraws = l.settling_id)"
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -72,6 +73,24 @@ CHECKS: tuple[Check, ...] = (
         "SELECT COUNT(*) FROM day_state WHERE state = 'tied'",
         """SELECT COUNT(*) FROM day_state WHERE state = 'tied'
            AND (receipts_yen <> settled_yen OR settled_yen <> credited_yen + fee_yen OR difference_yen <> 0)""",
+    ),
+    Check(
+        "I-36",
+        "清算の等式が成り立ち、1 つの払込・入金が 2 つの清算に入らない",
+        f"SELECT COUNT(DISTINCT l.settling_id) FROM settling_line l WHERE {_STANDS}",
+        f"""SELECT (SELECT COUNT(*) FROM (SELECT l.settling_id FROM settling_line l WHERE {_STANDS} GROUP BY l.settling_id
+                     HAVING SUM(CASE WHEN l.credit_id IS NULL THEN l.yen ELSE -l.yen END) <> 0) a)
+                 + (SELECT COUNT(*) FROM (SELECT l.settlement_key FROM settling_line l WHERE l.settlement_key <> '' AND {_STANDS}
+                     GROUP BY l.settlement_key HAVING COUNT(*) > 1) b)
+                 + (SELECT COUNT(*) FROM (SELECT l.credit_id FROM settling_line l WHERE l.credit_id IS NOT NULL AND {_STANDS}
+                     GROUP BY l.credit_id HAVING COUNT(*) > 1) c)
+                 + (SELECT COUNT(*) FROM settling_line l JOIN settling s ON s.id = l.settling_id
+                     LEFT JOIN settlement t ON t.settlement_key = l.settlement_key AND t.edition = l.edition
+                     WHERE l.settlement_key <> '' AND (t.id IS NULL OR t.municipality_code <> s.municipality_code
+                       OR l.yen <> CASE s.fee WHEN 'apart' THEN t.gross_yen ELSE t.net_yen END))
+                 + (SELECT COUNT(*) FROM settling_line l JOIN settling s ON s.id = l.settling_id LEFT JOIN bank_credit c ON c.id = l.credit_id
+                     WHERE l.credit_id IS NOT NULL AND (c.id IS NULL OR c.municipality_code <> s.municipality_code
+                       OR l.yen <> c.amount_yen * CASE WHEN (c.direction = '1') = (c.cancelled <> '1') THEN 1 ELSE -1 END))""",
     ),
     Check(
         "I-04",

@@ -229,7 +229,7 @@ def test_a_cancelled_credit_takes_its_settling_with_it(world: World) -> None:
     assert [rule for rule, _ in standing(world)] == ["SE-01"]
     assert (TRANSFER, "") not in found
     credit(world, "5", 500, booked_on="2026-11-27")
-    assert [rule for rule, _ in (days(world), standing(world))[1]] == ["SE-04", "SE-01"]
+    assert standing_after(world) == ["SE-01", "SE-04"]
     sound(world)
 
 

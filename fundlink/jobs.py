@@ -15,9 +15,11 @@ from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
+from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import Problem, problem
-from fundlink.pipeline import Rooms, Ticket, absence, closing, papers, unpaid
+from fundlink.domain.values import is_municipality_code
+from fundlink.pipeline import Rooms, Ticket, absence, bank, closing, papers, unpaid
 from fundlink.pipeline.days import show_day
 from fundlink.pipeline.papers import Asked
 from fundlink.store import vault
@@ -90,6 +92,21 @@ class Jobs:
             results.append(result)
         return results
 
+    def intake_bank(self, path: Path, profile: str, municipality: str) -> Ticket:
+        """Take one bank file that a person hands over."""
+        core_files.check_regular(path)
+        with self._stream("collect"):
+            return bank.intake_bank(self.rooms, path, profile, municipality)
+
+    def _intake_bank_folders(self, folder: Path, still_s: float = STILL_S) -> list[Ticket]:
+        """Bank files of a drop folder: a folder below it a municipality, named by its code."""
+        results = []
+        for own in sorted(path for path in folder.iterdir() if path.is_dir() and is_municipality_code(path.name)):
+            for path in core_files.waiting(own, still_s, time.time()):
+                results.append(self.intake_bank(path, folder.name, own.name))
+                core_files.move(path, own / ("error" if results[-1]["quarantined"] else "done"))
+        return results
+
     def submit(self) -> Ticket:
         """Tell the gateway what it does not know yet."""
         return self._verb("submit", {}, ("messages", "slips", "registered", "refused", "unknown", "problems"))
@@ -115,6 +132,24 @@ class Jobs:
     def explain(self, transaction_key: str) -> Ticket:
         """Why a payment has its outcome; reads only."""
         return desk.explain_payment(self.rooms, transaction_key)
+
+    def explain_settlement(self, key: str) -> Ticket:
+        """Which credits pay a settlement, or what may; reads only."""
+        return desk_settling.explain_settlement(self.rooms, key)
+
+    def open_settlements(self) -> Ticket:
+        """Settlements that nothing settles; reads only."""
+        return desk_settling.open_settlements(self.rooms)
+
+    def accept_settlement(self, key: str, suggestion: str, *, reason: str, who: str, approved_by: str) -> Ticket:
+        """Two persons choose what pays a settlement."""
+        with self._stream("reconcile"):
+            return desk_settling.accept_settlement(self.rooms, key, suggestion, reason=reason, who=who, approved_by=approved_by)
+
+    def withdraw_settlement(self, key: str, *, reason: str, who: str, approved_by: str) -> Ticket:
+        """Two persons take their choice back."""
+        with self._stream("reconcile"):
+            return desk_settling.withdraw_settlement(self.rooms, key, reason=reason, who=who, approved_by=approved_by)
 
     def reissue(self, bill: str, who: str, approved_by: str) -> Ticket:
         """A new eL number for a bill."""
@@ -181,10 +216,11 @@ class Jobs:
 
     def round(self) -> dict[str, Any]:
         """One turn of the worker: drop folders, then the four verbs that need nobody."""
-        told: dict[str, Any] = {"intake": []}
+        told: dict[str, Any] = {"intake": [], "intake_bank": []}
         drop = self.rooms.folder / "drop"
         for folder in sorted(drop.iterdir()) if drop.is_dir() else []:
             if folder.is_dir() and not folder.name.startswith("."):
+                told["intake_bank"] += self._intake_bank_folders(folder)
                 told["intake"] += self.intake_folder(folder, folder.name)
         told["submit"] = self.submit()
         told["collect"] = self.collect()

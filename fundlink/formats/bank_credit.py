@@ -1,15 +1,17 @@
 """入金 (bank_credit): entries on the account of the municipality, as its designated bank reports them. Read through ``specs``.
 
-The account stands in the header record in four parts; a record carries them joined by ``-``.
+The account stands in the header record in four parts; a record carries them joined by ``-``. A statement may have one column
+for money in and one for money out instead of an amount and a direction.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
 from fundlink.domain.records import BankCreditRecord
-from fundlink.formats.catalogue import Attribute, Spec, Terms
+from fundlink.formats.catalogue import Attribute, Breach, Spec, Terms
 
 ATTRIBUTES = (
     Attribute("account", "口座"),
@@ -30,21 +32,49 @@ EXTRAS = (
     Attribute("account_type", "預金種目"),
     Attribute("account_number", "口座番号"),
     Attribute("short_amount_yen", "金額（10桁）", "yen", 0),
+    Attribute("paid_in_yen", "入金金額", "yen", 0),
+    Attribute("paid_out_yen", "出金金額", "yen", 0),
+    Attribute("period_from", "勘定日自", "date", None),
+    Attribute("period_to", "勘定日至", "date", None),
 )
-ACCOUNT, AMOUNT, PARTS, SHORT = 0, 4, slice(11, 15), 15
+ACCOUNT, BOOKED, AMOUNT, DIRECTION, PARTS, SHORT, IN, OUT, FROM, TO = 0, 2, 4, 5, slice(11, 15), 15, 16, 17, 18, 19
+IN_DIRECTION, OUT_DIRECTION = "1", "2"
 
 
 def join_parts(values: list[Any], _terms: Terms) -> bool:
-    """The account of four parts; form B has two amounts of which the unused one is zero."""
+    """The account of four parts; form B has two amounts of which the unused one is zero; so have statements with two columns."""
     if not values[ACCOUNT] and values[11]:
         values[ACCOUNT] = "-".join(values[PARTS])
     values[AMOUNT] += values[SHORT]
-    return True
+    if values[IN] or values[OUT]:
+        values[AMOUNT] = values[IN] or values[OUT]
+        values[DIRECTION] = IN_DIRECTION if values[IN] else OUT_DIRECTION
+    booked, first, last = values[BOOKED], values[FROM], values[TO]
+    return not ((values[IN] and values[OUT]) or (first and booked and booked < first) or (last and booked and booked > last))
+
+
+def one_amount(values: Mapping[str, Any]) -> Breach | None:
+    """Money comes in or goes out, not both in one row."""
+    return Breach("FL-BNK-004", "paid_out_yen") if values["paid_in_yen"] and values["paid_out_yen"] else None
+
+
+def inside_period(values: Mapping[str, Any]) -> Breach | None:
+    """The booking date lies in the period that the header states."""
+    booked, first, last = values["booked_on"], values["period_from"], values["period_to"]
+    if not booked or ((not first or first <= booked) and (not last or booked <= last)):
+        return None
+    return Breach("FL-BNK-002", "booked_on", (("expected", f"{first or ''}～{last or ''}"),))
+
+
+def _amount_of(direction: str) -> Callable[[Any], int | None]:
+    return lambda record: record.amount_yen if record.direction == direction else None
 
 
 def invent(rng: Random, number: int) -> dict[str, Any]:
     """Made-up values of one entry."""
+    amount_yen, direction = rng.randrange(1, 10**9), rng.choice(("1", "1", "1", "2"))
     return {
+        "account": "0001-001-1-1234567890",
         "bank_code": "0001",
         "branch_code": "001",
         "account_type": "1",
@@ -52,9 +82,11 @@ def invent(rng: Random, number: int) -> dict[str, Any]:
         "inquiry_number": f"{number + 1:08d}",
         "booked_on": "2026-10-06",
         "value_on": "2026-10-06",
-        "amount_yen": rng.randrange(1, 10**9),
+        "amount_yen": amount_yen,
         "short_amount_yen": 0,
-        "direction": rng.choice(("1", "1", "1", "2")),
+        "paid_in_yen": amount_yen if direction == IN_DIRECTION else 0,
+        "paid_out_yen": amount_yen if direction == OUT_DIRECTION else 0,
+        "direction": direction,
         "cancelled": rng.choice(("0", "0", "0", "1")),
         "remitter_code": f"{rng.randrange(1, 10**10):010d}",
         "remitter_name": rng.choice(("ﾁﾎｳｾﾞｲｷﾖｳﾄﾞｳｷｺｳ", "ﾁﾕｳｵｳｷﾞﾝｺｳ(ｶ")),
@@ -71,7 +103,9 @@ SPEC = Spec(
     extras=EXTRAS,
     invent=invent,
     complete=join_parts,
-    totals=(("amount_yen", "short_amount_yen"),),
+    derived={"paid_in_yen": _amount_of(IN_DIRECTION), "paid_out_yen": _amount_of(OUT_DIRECTION)},
+    inputs={"one_amount": one_amount, "inside_period": inside_period},
+    totals=(("amount_yen", "short_amount_yen"), ("paid_in_yen", "paid_out_yen")),
     parts={"amount_yen": ("amount_yen", "short_amount_yen")},
     balanced=True,
 )

@@ -82,6 +82,8 @@ class Spec:
     # written from the record, ignored when read
     derived: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     rules: Mapping[str, Rule] = field(default_factory=dict)
+    # the same over all inputs of a row by name, extras and what the header holds for it included
+    inputs: Mapping[str, Rule] = field(default_factory=dict)
     complete: Callable[[list[Any], Terms], bool] = _as_it_is
     # alternatives for 料+督促+延滞: the first one a layout carries is what a control sum means
     totals: tuple[tuple[str, ...], ...] = ()

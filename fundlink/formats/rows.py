@@ -129,7 +129,7 @@ class Row:
         if not wrong:
             self.spec.complete(values, self.terms)
             record = tuple.__new__(self.spec.record, values[: len(self.spec.record._fields)])
-            problems += self._breaches(record)
+            problems += self._breaches(record, dict(zip(self.spec.names, values, strict=True)))
             if not any(found.severity == "error" for found in problems):
                 return Examined(record, problems, yen)
         return Examined(None, problems, yen)
@@ -155,10 +155,9 @@ class Row:
                 problems.append(self.problem(code, place))
         return values, problems, wrong
 
-    def _breaches(self, record: Any) -> list[Problem]:
+    def _breaches(self, record: Any, values: Mapping[str, Any]) -> list[Problem]:
         found = []
-        for rule in self.spec.rules.values():
-            breach = rule(record)
+        for breach in (*(rule(record) for rule in self.spec.rules.values()), *(rule(values) for rule in self.spec.inputs.values())):
             if breach is not None and breach.field in self.index:
                 found.append(self.problem(breach.code, self.index[breach.field], dict(breach.args)))
             elif breach is not None:

@@ -37,7 +37,7 @@ class _Taken(NamedTuple):
     pinned: bytes
 
 
-class _Rows(NamedTuple):
+class Rows(NamedTuple):
     """What was read of a file: rows for the store, their yen, and the business day that it states itself."""
 
     rows: list[tuple[Any, ...]]
@@ -54,7 +54,7 @@ def fetch(rooms: Rooms, ticket: Ticket) -> Ticket:
     with rooms.store.read() as connection:
         codes = [row[0] for row in files.municipalities(connection)]
     with ThreadPoolExecutor(1, "read") as reading:
-        waiting: list[tuple[_Taken, Future[_Rows]]] = []
+        waiting: list[tuple[_Taken, Future[Rows]]] = []
         for taken in _taken(rooms, codes, counts):
             waiting.append((taken, reading.submit(_read, rooms, taken)))
             if len(waiting) > 1:
@@ -110,11 +110,11 @@ def _noted(rooms: Rooms, code: str, remote: RemoteFile, raw_id: int) -> dict[str
     }  # fmt: skip
 
 
-def _take_in(rooms: Rooms, taken: _Taken, read: Future[_Rows], counts: Ticket) -> None:
+def _take_in(rooms: Rooms, taken: _Taken, read: Future[Rows], counts: Ticket) -> None:
     """Store what was read, or quarantine the file with the reason."""
     noted = taken.noted
     try:
-        _apply(rooms, noted, read.result(), counts)
+        apply(rooms, noted, read.result(), counts)
     except ProblemError as error:
         detail = {"name": noted["name"], "codes": sorted({told.code for told in error.problems})}
         entry = audit.Entry(SOURCE, "collect.quarantine", f"received:{noted['remote_id']}", detail, rooms.now())
@@ -133,7 +133,7 @@ def retry(rooms: Rooms, ticket: Ticket) -> Ticket:
         return {}
     counts = {name: ticket[name] for name in (*_PLURAL.values(), "duplicates", "quarantined", "problems")}
     with rooms.store.read() as connection:
-        waiting = receipts.quarantined(connection)
+        waiting = receipts.quarantined(connection, SOURCE)
     with ThreadPoolExecutor(1, "read") as reading:
         for noted in _quarantined(rooms, waiting):
             with rooms.store.read() as connection:
@@ -157,20 +157,26 @@ def _safe(remote: RemoteFile) -> str:
     return f"{remote.sequence:08d}-{kind}-{remote.sha256[:16]}" + (".txt" if remote.kind == "bank_credit" else ".xml")
 
 
-def _read(rooms: Rooms, taken: _Taken) -> _Rows:
+def _read(rooms: Rooms, taken: _Taken) -> Rows:
     """Rows for the store (position, municipality, record …) and their yen; a row with an error quarantines the file."""
     code, kind = taken.noted["municipality_code"], taken.noted["kind"]
     message, octets = _opened(rooms, kind, taken)
     reader = message.reader(BytesIO(octets))
+    found = rows_of(reader, message, code)
+    _check_owner(reader, code, kind)
+    return found
+
+
+def rows_of(reader: Reader, message: Message, code: str) -> Rows:
+    """All records of a file as the store takes them, and their yen; ProblemError with every problem of the first bad stretch."""
     rows: list[tuple[Any, ...]] = []
     for chunk in reader:
         errors = [told for told in chunk.problems if told.severity == "error"]
         if errors:
             raise ProblemError(errors)
         rows += [(line, code, *record) for line, record in chunk.rows]
-    _check_owner(reader, code, kind)
-    yen = sum(row[2 + message.record._fields.index("gross_yen" if kind == "settlement" else "amount_yen")] for row in rows)
-    return _Rows(rows, yen, reader.header.get("business_day"))
+    yen = sum(row[2 + message.record._fields.index("gross_yen" if message.kind == "settlement" else "amount_yen")] for row in rows)
+    return Rows(rows, yen, reader.header.get("business_day"))
 
 
 def _opened(rooms: Rooms, kind: str, taken: _Taken) -> tuple[Message, bytes]:
@@ -206,22 +212,27 @@ def _check_age(rooms: Rooms, connection: Any, noted: dict[str, Any], stated: str
     return stated or str(announced)
 
 
-def _apply(rooms: Rooms, noted: dict[str, Any], read: _Rows, counts: Ticket) -> None:
+def _placed(rooms: Rooms, connection: Any, noted: dict[str, Any], read: Rows) -> dict[str, Any]:
+    """The day of a file and its place in the gateway's list; what a person hands over stands in no list and may be of any day."""
+    if noted["source"] != SOURCE:
+        return {}
+    return {"business_day": _check_age(rooms, connection, noted, read.business_day), "sequence_order": _order(connection, noted)}
+
+
+def apply(rooms: Rooms, noted: dict[str, Any], read: Rows, counts: Ticket) -> None:
+    """Store the records of one file and that it was applied; adds to ``counts`` what was new. ProblemError for contradictions."""
     kind, rows, yen = noted["kind"], read.rows, read.yen
     with rooms.store.write() as connection:
         bills.hold(connection, noted["municipality_code"])  # a bill is paid from here on, or was not until here
-        day = _check_age(rooms, connection, noted, read.business_day)
+        place = _placed(rooms, connection, noted, read)
         arrival = receipts.stage(connection, kind, rows)
         if arrival.contradictions:
             code = "FL-RCP-002" if kind == "receipt" else "FL-SET-001"
             raise ProblemError([problem(code, line=position, place=key) for position, key in arrival.contradictions[:1000]])
-        values = {
-            **noted, "business_day": day, "sequence_order": _order(connection, noted), "state": "applied", "records": len(rows),
-            "duplicates": arrival.duplicates, "yen": yen,
-        }  # fmt: skip
+        values = {**noted, **place, "state": "applied", "records": len(rows), "duplicates": arrival.duplicates, "yen": yen}
         receipts.store_arrivals(connection, kind, receipts.add_received(connection, values))
         detail = {"kind": kind, "records": len(rows), "new": arrival.new, "yen": yen}
-        audit.append(connection, audit.Entry(SOURCE, "collect.apply", f"received:{noted['remote_id']}", detail, rooms.now()))
+        audit.append(connection, audit.Entry(noted["source"], "collect.apply", f"received:{noted['remote_id']}", detail, rooms.now()))
     counts[_PLURAL[kind]] += arrival.new
     counts["duplicates"] += arrival.duplicates
 

@@ -1,6 +1,6 @@
 """Reconcile: every touched transaction gets its outcome, every touched day its state.
 
-Steps: classify (evidence by one join, outcome by the table, slips advanced), tie (days against settlement and bank), tell.
+Steps: classify (evidence by one join, outcome by the table, slips advanced), settle (credits to settlements), tie (days against settlement and bank), tell.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.states import states_before
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
+from fundlink.pipeline.settle import settle
 from fundlink.reconcile.outcomes import PAYING, Evidence, every_rule
 from fundlink.reconcile.totals import DayFacts, judge_day
 from fundlink.store import audit, bills, books, control, days, outcomes, revisions
@@ -103,4 +104,4 @@ def day_json(row: DayRow) -> dict[str, Any]:
     return row._asdict()
 
 
-RECONCILE: Verb = (("classify", classify), ("tie", tie), ("tell", tell))
+RECONCILE: Verb = (("classify", classify), ("settle", settle), ("tie", tie), ("tell", tell))

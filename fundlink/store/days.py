@@ -14,16 +14,25 @@ from sqlalchemy.engine import Connection
 from fundlink.store import bulk
 from fundlink.store.bills import SLIP_STATE
 from fundlink.store.outcomes import NEWEST_OUTCOME, NEWEST_TOTALS, words
+from fundlink.store.settlings import SIGNED, STANDS
 
 COLUMNS = (
     "day", "municipality_code", "fund_code", "receipts", "receipts_yen", "settled_yen", "fee_yen", "credited_yen",
     "difference_yen", "state", "differences",
 )  # fmt: skip
 _NEWEST_EDITION = "t.edition = (SELECT MAX(x.edition) FROM settlement x WHERE x.settlement_key = t.settlement_key)"
+# a credit that a settling holds counts there, whatever it names
+_HELD = f"EXISTS (SELECT 1 FROM settling_line m WHERE m.credit_id = c.id AND m.credit_id IS NOT NULL AND {STANDS.format('m')})"
+_NAMED = f"""(SELECT SUM(CASE WHEN {_HELD} THEN 0 ELSE {SIGNED} END) FROM bank_credit c
+              WHERE c.reference = t.settlement_key AND c.municipality_code = t.municipality_code)"""
 
 
 class DaySums(NamedTuple):
-    """What the witnesses say of one day, municipality and fund. ``None`` = that witness has not spoken."""
+    """What the witnesses say of one day, municipality and fund. ``None`` = that witness has not spoken.
+
+    Credits count for the settlement they were found to pay. ``fee_yen`` is the fee that was kept back: none where credits came
+    gross and the fee is charged apart, and ``net_yen`` is then the gross.
+    """
 
     day: str
     municipality_code: str
@@ -73,10 +82,13 @@ def sums(connection: Connection, day: str | None = None) -> list[DaySums]:
     noticed: set[tuple[str, str]] = set()
     for key_day, code, fund, gross, fee, net, transfer, credit in bulk.rows(
         connection,
-        f"""SELECT t.business_day, t.municipality_code, t.fund_code, SUM(t.gross_yen), SUM(t.fee_yen), SUM(t.net_yen), MAX(t.transfer_on),
-                   SUM((SELECT SUM(CASE WHEN (c.direction = '1') = (c.cancelled <> '1') THEN c.amount_yen ELSE -c.amount_yen END)
-                        FROM bank_credit c WHERE c.reference = t.settlement_key AND c.municipality_code = t.municipality_code))
-            FROM settlement t WHERE {_NEWEST_EDITION} {only.format("t.business_day")} GROUP BY t.business_day, t.municipality_code, t.fund_code""",
+        f"""SELECT t.business_day, t.municipality_code, t.fund_code, SUM(t.gross_yen),
+                   SUM(CASE s.fee WHEN 'apart' THEN 0 ELSE t.fee_yen END), SUM(CASE s.fee WHEN 'apart' THEN t.gross_yen ELSE t.net_yen END),
+                   MAX(t.transfer_on), SUM(CASE WHEN l.yen IS NULL THEN {_NAMED} ELSE l.yen + COALESCE({_NAMED}, 0) END)
+            FROM settlement t
+            LEFT JOIN settling_line l ON l.settlement_key = t.settlement_key AND l.settlement_key <> '' AND {STANDS.format("l")}
+            LEFT JOIN settling s ON s.id = l.settling_id
+            WHERE {_NEWEST_EDITION} {only.format("t.business_day")} GROUP BY t.business_day, t.municipality_code, t.fund_code""",
         **values,
     ):
         noticed.add((key_day, code))
@@ -90,8 +102,8 @@ def sums(connection: Connection, day: str | None = None) -> list[DaySums]:
         )
     for key_day, code, credit in bulk.rows(
         connection,
-        f"""SELECT c.booked_on, c.municipality_code, SUM(CASE WHEN c.cancelled = '1' THEN -c.amount_yen ELSE c.amount_yen END)
-            FROM bank_credit c WHERE c.direction = '1' {only.format("c.booked_on")} AND NOT EXISTS (
+        f"""SELECT c.booked_on, c.municipality_code, SUM({SIGNED})
+            FROM bank_credit c WHERE c.direction = '1' {only.format("c.booked_on")} AND NOT {_HELD} AND NOT EXISTS (
               SELECT 1 FROM settlement t WHERE t.settlement_key = c.reference AND t.municipality_code = c.municipality_code)
             GROUP BY c.booked_on, c.municipality_code""",
         **values,

@@ -54,13 +54,22 @@ def known(connection: Connection, source: str, remote_ids: Sequence[str]) -> set
     return {str(row[0]) for row in found}
 
 
-def quarantined(connection: Connection) -> Sequence[Any]:
-    """Files that were quarantined and not applied since: (remote_id, kind, name, municipality_code, business_day, raw_id, sequence), oldest first."""
+def received_as(connection: Connection, source: str, remote_id: str) -> int | None:
+    """The id of the file that was taken under this name, or None."""
+    found = bulk.scalar(
+        connection, "SELECT id FROM received_file WHERE source = :source AND remote_id = :remote", source=source, remote=remote_id
+    )
+    return None if found is None else int(found)
+
+
+def quarantined(connection: Connection, source: str) -> Sequence[Any]:
+    """Files of a source that were quarantined and not applied since: (remote_id, kind, name, municipality_code, business_day, raw_id, sequence), oldest first."""
     return bulk.rows(
         connection,
         """SELECT q.remote_id, q.kind, q.name, q.municipality_code, q.business_day, q.raw_id, q.sequence FROM received_file q
-           WHERE q.state = 'quarantined' AND NOT EXISTS (
+           WHERE q.state = 'quarantined' AND q.source = :source AND NOT EXISTS (
              SELECT 1 FROM received_file a WHERE a.raw_id = q.raw_id AND a.id > q.id AND a.source = q.source) ORDER BY q.id""",
+        source=source,
     )
 
 

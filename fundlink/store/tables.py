@@ -365,6 +365,7 @@ class Settlement(SQLModel, table=True):
 
     __table_args__: ClassVar[Any] = (
         sa.UniqueConstraint("settlement_key", "edition", name="settlement_once"),
+        sa.Index("settlement_by_municipality", "municipality_code", "id"),
         _yen("gross_yen"),
         _yen("fee_yen"),
         _yen("net_yen"),
@@ -392,6 +393,8 @@ class BankCredit(SQLModel, table=True):
     __table_args__ = (
         sa.UniqueConstraint("account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen", name="bank_credit_once"),
         sa.Index("bank_credit_by_reference", "reference"),
+        sa.Index("bank_credit_by_municipality", "municipality_code", "id"),
+        sa.Index("bank_credit_cancelled", "account", "amount_yen", **_only("cancelled = '1'")),
         _yen("amount_yen"),
     )
     id: int = _key()
@@ -409,6 +412,41 @@ class BankCredit(SQLModel, table=True):
     remitter_name: str
     reference: str
     summary: str
+
+
+class Settling(SQLModel, table=True):
+    """Credits that pay settlements, by a rule or by two persons; or (``withdraws``) that an earlier one stands no more."""
+
+    __table_args__ = (
+        sa.Index("settling_by_municipality", "municipality_code", "id"),
+        sa.Index("settling_withdrawn", "withdraws", **_only("withdraws IS NOT NULL")),
+    )
+    id: int = _key()
+    municipality_code: str
+    rule: str
+    fee: str  # netted | apart; '' where no settlement is in it
+    equation: str
+    withdraws: int | None = Field(default=None, sa_column=sa.Column(BigKey, sa.ForeignKey("settling.id"), nullable=True))
+    reason: str = ""
+    decided_by: str = ""  # '' = found by the rule
+    approved_by: str = ""
+    at: str
+
+
+class SettlingLine(SQLModel, table=True):
+    """One settlement (with the yen its credits reach) or one credit (signed) of a settling; both sides have the same sum."""
+
+    __tablename__ = "settling_line"
+    __table_args__: ClassVar[Any] = (
+        sa.Index("settling_line_by_settlement", "settlement_key", "settling_id", **_only("settlement_key <> ''")),
+        sa.Index("settling_line_by_credit", "credit_id", "settling_id", **_only("credit_id IS NOT NULL")),
+    )
+    settling_id: int = Field(sa_column=sa.Column(BigKey, sa.ForeignKey("settling.id"), primary_key=True, autoincrement=False))
+    position: int = Field(primary_key=True)
+    settlement_key: str = ""
+    edition: int = 0
+    credit_id: int | None = Field(default=None, sa_column=sa.Column(BigKey, sa.ForeignKey("bank_credit.id"), nullable=True))
+    yen: int = Field(sa_type=Yen)
 
 
 class OutcomeRule(SQLModel, table=True):

@@ -34,6 +34,7 @@ _WAITS = """EXISTS (SELECT 1 FROM receipt z JOIN pending_receipt y ON y.received
                     WHERE z.transaction_key = {})"""
 _SUSPENSE = """('unknown_bill', 'wrong_confirmation_number', 'paid_after_cancel', 'paid_after_supersede', 'duplicate_payment',
                 'amount_mismatch', 'undetermined')"""
+_STANDS = "NOT EXISTS (SELECT 1 FROM settling z WHERE z.withdraws = l.settling_id)"
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -132,6 +133,24 @@ CHECKS: tuple[Check, ...] = (
                 UNION ALL SELECT r.municipality_code, '', '', o.outcome, -1, -r.amount_yen
                 FROM outcome o JOIN receipt r ON r.id = o.receipt_id WHERE o.id = {_LAST}) t
               GROUP BY t.municipality_code, t.day, t.fund_code, t.outcome) x WHERE x.n <> 0 OR x.yen <> 0""",
+    ),
+    Check(
+        "I-36",
+        "清算の等式が成り立ち、1 つの払込・入金が 2 つの清算に入らない",
+        f"SELECT COUNT(DISTINCT l.settling_id) FROM settling_line l WHERE {_STANDS}",
+        f"""SELECT (SELECT COUNT(*) FROM (SELECT l.settling_id FROM settling_line l WHERE {_STANDS} GROUP BY l.settling_id
+                     HAVING SUM(CASE WHEN l.credit_id IS NULL THEN l.yen ELSE -l.yen END) <> 0) a)
+                 + (SELECT COUNT(*) FROM (SELECT l.settlement_key FROM settling_line l WHERE l.settlement_key <> '' AND {_STANDS}
+                     GROUP BY l.settlement_key HAVING COUNT(*) > 1) b)
+                 + (SELECT COUNT(*) FROM (SELECT l.credit_id FROM settling_line l WHERE l.credit_id IS NOT NULL AND {_STANDS}
+                     GROUP BY l.credit_id HAVING COUNT(*) > 1) c)
+                 + (SELECT COUNT(*) FROM settling_line l JOIN settling s ON s.id = l.settling_id
+                     LEFT JOIN settlement t ON t.settlement_key = l.settlement_key AND t.edition = l.edition
+                     WHERE l.settlement_key <> '' AND (t.id IS NULL OR t.municipality_code <> s.municipality_code
+                       OR l.yen <> CASE s.fee WHEN 'apart' THEN t.gross_yen ELSE t.net_yen END))
+                 + (SELECT COUNT(*) FROM settling_line l JOIN settling s ON s.id = l.settling_id LEFT JOIN bank_credit c ON c.id = l.credit_id
+                     WHERE l.credit_id IS NOT NULL AND (c.id IS NULL OR c.municipality_code <> s.municipality_code
+                       OR l.yen <> c.amount_yen * CASE WHEN (c.direction = '1') = (c.cancelled <> '1') THEN 1 ELSE -1 END))""",
     ),
     Check(
         "I-04",

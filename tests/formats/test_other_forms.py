@@ -172,6 +172,23 @@ class TestBank:
         given = message("bank-zengin-03", "bank_credit")
         assert read(given, _other_balance(given)).codes == ["FL-BNK-001"]
 
+    @pytest.mark.parametrize("name", ["bank-zengin-01", "bank-zengin-03"])
+    @pytest.mark.parametrize(
+        ("booked_on", "told"), [("2026-10-01", []), ("2026-10-31", []), ("2026-09-30", ["FL-BNK-002"]), ("2026-11-01", ["FL-BNK-002"])]
+    )
+    def test_dates_lie_inside_the_period_of_the_header(self, name: str, booked_on: str, told: list[str]) -> None:
+        given = message(name, "bank_credit")
+        first, second = given.sample(1, 2)
+        raw = b"".join(given.writer([first, second._replace(booked_on=booked_on)], given.sample_header(1)))
+        outcome = read(given, raw)
+        assert outcome.codes == told
+        assert [(found.line, found.field) for found in outcome.problems] == ([(3, "booked_on")] if told else [])
+
+    def test_a_header_without_a_period_bounds_nothing(self) -> None:
+        given = message("bank-zengin-03", "bank_credit")
+        header = {name: value for name, value in given.sample_header(1).items() if not name.startswith("period_")}
+        assert read(given, b"".join(given.writer([given.sample(1, 1)[0]._replace(booked_on="2026-09-30")], header))).codes == []
+
     def test_padded_records_are_taken(self) -> None:
         given = message("bank-zengin-03", "bank_credit")
         raw = given.sample_file(1, 3)
@@ -187,6 +204,45 @@ class TestBank:
         outcome = read(given, both)
         assert outcome.codes == []
         assert len({record.account for record in outcome.records}) == 2
+
+
+ANSER_HEAD = "照会口座,番号,勘定日,起算日,出金金額,入金金額,小切手区分,残高,取引区分,明細区分,金融機関名,支店名,摘要"
+
+
+def anser(*rows: str, head: str = ANSER_HEAD) -> bytes:
+    """A statement as banks give it: every cell in quotes."""
+    return "".join('"' + line.replace(",", '","') + '"\r\n' for line in (head, *rows)).encode("cp932")
+
+
+class TestBankCsv:
+    def test_a_statement_with_two_columns_of_yen(self) -> None:
+        raw = anser(
+            "本店 普通 1234567,1,令和8年11月26日,令和8年11月26日,,1495,,2001495,振込,,模擬銀行,本店,ﾁﾎｳｾﾞｲｷﾖｳﾄﾞｳｷｺｳ",
+            "本店 普通 1234567,2,R8.11.26,,330,,,2001165,手数料,,,,",
+        )
+        outcome = read(message("bank-csv", "bank_credit"), raw)
+        assert outcome.codes == []
+        assert [(r.booked_on, r.value_on, r.direction, r.amount_yen, r.cancelled, r.summary) for r in outcome.records] == [
+            ("2026-11-26", "2026-11-26", "1", 1495, "0", "ﾁﾎｳｾﾞｲｷﾖｳﾄﾞｳｷｺｳ"), ("2026-11-26", None, "2", 330, "0", ""),
+        ]  # fmt: skip
+
+    def test_columns_that_only_some_banks_give(self) -> None:
+        raw = anser(
+            "A,1,令和8年11月26日,,,500,1,0000013800,ﾁﾎｳ,S99001261120601",
+            head="照会口座,番号,勘定日,起算日,出金金額,入金金額,取消区分,振込依頼人コード,振込依頼人名,EDI情報",
+        )
+        record = read(message("bank-csv", "bank_credit"), raw).records[0]
+        assert (record.cancelled, record.remitter_code, record.remitter_name, record.reference) == (
+            "1",
+            "0000013800",
+            "ﾁﾎｳ",
+            "S99001261120601",
+        )
+
+    def test_both_amounts_in_one_row(self) -> None:
+        outcome = read(message("bank-csv", "bank_credit"), anser("A,1,令和8年11月26日,,5,5,,,,,,,"))
+        assert [(found.code, found.line, found.field) for found in outcome.problems] == [("FL-BNK-004", 2, "paid_out_yen")]
+        assert outcome.rejected == [(2, 10)]
 
 
 def _other_balance(given: Message) -> bytes:

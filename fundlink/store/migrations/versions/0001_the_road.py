@@ -359,6 +359,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("institution_code", "first"),
     )
     op.create_table(
+        "settling",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("rule", sa.String(), nullable=False),
+        sa.Column("fee", sa.String(), nullable=False),
+        sa.Column("equation", sa.String(), nullable=False),
+        sa.Column("withdraws", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("decided_by", sa.String(), nullable=False),
+        sa.Column("approved_by", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["withdraws"],
+            ["settling.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("settling", schema=None) as batch_op:
+        batch_op.create_index("settling_by_municipality", ["municipality_code", "id"], unique=False)
+        batch_op.create_index(
+            "settling_withdrawn",
+            ["withdraws"],
+            unique=False,
+            sqlite_where=sa.text("withdraws IS NOT NULL"),
+            postgresql_where=sa.text("withdraws IS NOT NULL"),
+        )
+
+    op.create_table(
         "slip",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("bill_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -620,7 +648,15 @@ def upgrade() -> None:
         sa.UniqueConstraint("account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen", name="bank_credit_once"),
     )
     with op.batch_alter_table("bank_credit", schema=None) as batch_op:
+        batch_op.create_index("bank_credit_by_municipality", ["municipality_code", "id"], unique=False)
         batch_op.create_index("bank_credit_by_reference", ["reference"], unique=False)
+        batch_op.create_index(
+            "bank_credit_cancelled",
+            ["account", "amount_yen"],
+            unique=False,
+            sqlite_where=sa.text("cancelled = '1'"),
+            postgresql_where=sa.text("cancelled = '1'"),
+        )
 
     op.create_table(
         "clearing_handover",
@@ -772,6 +808,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("settlement_key", "edition", name="settlement_once"),
     )
+    with op.batch_alter_table("settlement", schema=None) as batch_op:
+        batch_op.create_index("settlement_by_municipality", ["municipality_code", "id"], unique=False)
+
     op.create_table(
         "slip_handover",
         sa.Column("slip_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -782,11 +821,56 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("slip_id"),
     )
+    op.create_table(
+        "settling_line",
+        sa.Column("settling_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("settlement_key", sa.String(), nullable=False),
+        sa.Column("edition", sa.Integer(), nullable=False),
+        sa.Column("credit_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("yen", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["credit_id"],
+            ["bank_credit.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["settling_id"],
+            ["settling.id"],
+        ),
+        sa.PrimaryKeyConstraint("settling_id", "position"),
+    )
+    with op.batch_alter_table("settling_line", schema=None) as batch_op:
+        batch_op.create_index(
+            "settling_line_by_credit",
+            ["credit_id", "settling_id"],
+            unique=False,
+            sqlite_where=sa.text("credit_id IS NOT NULL"),
+            postgresql_where=sa.text("credit_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "settling_line_by_settlement",
+            ["settlement_key", "settling_id"],
+            unique=False,
+            sqlite_where=sa.text("settlement_key <> ''"),
+            postgresql_where=sa.text("settlement_key <> ''"),
+        )
 
 
 def downgrade() -> None:
     """Take back."""
+    with op.batch_alter_table("settling_line", schema=None) as batch_op:
+        batch_op.drop_index(
+            "settling_line_by_settlement", sqlite_where=sa.text("settlement_key <> ''"), postgresql_where=sa.text("settlement_key <> ''")
+        )
+        batch_op.drop_index(
+            "settling_line_by_credit", sqlite_where=sa.text("credit_id IS NOT NULL"), postgresql_where=sa.text("credit_id IS NOT NULL")
+        )
+
+    op.drop_table("settling_line")
     op.drop_table("slip_handover")
+    with op.batch_alter_table("settlement", schema=None) as batch_op:
+        batch_op.drop_index("settlement_by_municipality")
+
     op.drop_table("settlement")
     with op.batch_alter_table("receipt", schema=None) as batch_op:
         batch_op.drop_index(
@@ -815,7 +899,9 @@ def downgrade() -> None:
     op.drop_table("export_delivery")
     op.drop_table("clearing_handover")
     with op.batch_alter_table("bank_credit", schema=None) as batch_op:
+        batch_op.drop_index("bank_credit_cancelled", sqlite_where=sa.text("cancelled = '1'"), postgresql_where=sa.text("cancelled = '1'"))
         batch_op.drop_index("bank_credit_by_reference")
+        batch_op.drop_index("bank_credit_by_municipality")
 
     op.drop_table("bank_credit")
     op.drop_table("unpaid_list_file")
@@ -861,6 +947,13 @@ def downgrade() -> None:
         batch_op.drop_index("slip_by_municipality")
 
     op.drop_table("slip")
+    with op.batch_alter_table("settling", schema=None) as batch_op:
+        batch_op.drop_index(
+            "settling_withdrawn", sqlite_where=sa.text("withdraws IS NOT NULL"), postgresql_where=sa.text("withdraws IS NOT NULL")
+        )
+        batch_op.drop_index("settling_by_municipality")
+
+    op.drop_table("settling")
     op.drop_table("serial_block")
     with op.batch_alter_table("row_problem", schema=None) as batch_op:
         batch_op.drop_index("row_problem_by_file")

@@ -1,0 +1,149 @@
+"""Settlements for people: why one is settled or not, what may pay it, and the decision of two persons.
+
+Called by jobs. A decision is recorded as a settling like those that rules find, with both names and the reason; only a group
+that adds up to the yen can be chosen.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from fundlink.domain.errors import ProblemError, UsageError
+from fundlink.domain.problems import problem
+from fundlink.pipeline.rooms import Rooms
+from fundlink.pipeline.settle import Looked, fresh_of, group_json, look
+from fundlink.reconcile import settling_words
+from fundlink.reconcile.settling import carried
+from fundlink.store import audit, settlings
+from fundlink.store.settlings import Decision, OpenSettlement, Told, Withdrawal
+
+
+def explain_settlement(rooms: Rooms, key: str) -> dict[str, Any]:
+    """The settling of a settlement with its equation; or, without one, suggestions, best first. ProblemError FL-SET-102."""
+    with rooms.store.read() as connection:
+        code, settlement = _settlement(connection, key)
+        history = [_told(connection, one) for one in settlings.settlings_of(connection, code, key)]
+        now = next((one for one in history if one["withdrawn"] is None), None)
+        seen = None if now else look(connection, code)
+    told: dict[str, Any] = {
+        "settlement_key": key, "municipality_code": code, **{n: v for n, v in settlement._asdict().items() if n != "key"},
+        "state": "settled" if now else "open", "settling": now, "before": [one for one in history if one is not now],
+        "suggestions": [], "search_complete": True,
+    }  # fmt: skip
+    return told if seen is None else {**told, **_suggestions(key, seen)}
+
+
+def _settlement(connection: Connection, key: str) -> tuple[str, OpenSettlement]:
+    found = settlings.settlement(connection, key)
+    if found is None:
+        raise ProblemError([problem("FL-SET-102", place=key)])
+    return found
+
+
+def _told(connection: Connection, one: Told) -> dict[str, Any]:
+    lines = settlings.lines_of(connection, one.id)
+    yen = {line.credit_id: line.yen for line in lines if line.credit_id is not None}
+    withdrawn = None if one.withdrawn is None else dict(zip(("at", "reason", "by"), one.withdrawn, strict=True))
+    return {
+        "id": one.id, "rule": one.rule, "ja": settling_words.in_words(one.rule), "equation": one.equation, "fee": one.fee, "at": one.at,
+        **one.decision._asdict(), "fixed": one.fixed, "withdrawn": withdrawn,
+        "settlements": [{"settlement_key": line.settlement_key, "edition": line.edition, "yen": line.yen} for line in lines if line.settlement_key],
+        "credits": [entry._asdict() for entry in settlings.entries(connection, list(yen))],
+    }  # fmt: skip
+
+
+def _suggestions(key: str, seen: Looked) -> dict[str, Any]:
+    found = [
+        {"suggestion": one.name, **group_json(one.group, seen.given), "difference_yen": one.difference_yen, "reasons": list(one.reasons)}
+        for one in settling_words.suggest(key, seen.found, seen.given)
+    ]
+    group = next((group for group in seen.found.groups if key in group.settlements), None)
+    waiting = group_json(group, seen.given) if group else None  # found, and recorded by the next reconcile
+    carries = list(carried(group, dict(seen.given.settlements), dict(seen.given.credits))) if group else []
+    return {
+        "suggestions": found, "search_complete": key not in seen.found.exhausted, "found_since": waiting,
+        "carried": [{"settlement_key": name, "short_yen": yen} for name, yen in carries],
+    }  # fmt: skip
+
+
+def open_settlements(rooms: Rooms) -> dict[str, Any]:
+    """Settlements that nothing settles, of all municipalities: key, day, fund, transfer date, yen, how many answers fit."""
+    told: list[dict[str, Any]] = []
+    with rooms.store.read() as connection:
+        for code in settlings.municipalities(connection):
+            listed, seen = settlings.open_settlements(connection, code), look(connection, code)
+            settled = {key for group in seen.found.groups for key in group.settlements}
+            told += [_open_json(code, one, seen) for one in listed if one.net_yen and one.key not in settled]
+    return {"settlements": told}
+
+
+def _open_json(code: str, one: OpenSettlement, seen: Looked) -> dict[str, Any]:
+    answers = sum(one.key in group.settlements for group in seen.found.answers)
+    return {
+        "settlement_key": one.key, "municipality_code": code, "business_day": one.business_day, "fund_code": one.fund_code,
+        "transfer_on": one.transfer_on, "gross_yen": one.gross_yen, "fee_yen": one.fee_yen, "net_yen": one.net_yen, "answers": answers,
+        "search_complete": one.key not in seen.found.exhausted,
+    }  # fmt: skip
+
+
+def accept_settlement(rooms: Rooms, key: str, suggestion: str, *, reason: str, who: str, approved_by: str) -> dict[str, Any]:
+    """Two persons choose a suggestion by its name; ProblemError FL-SET-103 when it is none (any more), 104 when it does not add up."""
+    decision = _decision(reason, who, approved_by)
+    with rooms.store.together() as connection:
+        rooms.store.serialise(connection, "settling")
+        code, _settlement_now = _settlement(connection, key)
+        seen = look(connection, code)
+        offered = settling_words.suggest(key, seen.found, seen.given)
+        chosen = next((one for one in offered if one.name == suggestion), None)
+        if chosen is None:
+            raise ProblemError([problem("FL-SET-103", place=key)])
+        if chosen.difference_yen:
+            raise ProblemError([problem("FL-SET-104", place=key, difference=chosen.difference_yen)])
+        at = rooms.now()
+        overlap = [
+            one.id for one in settlings.standing(connection, code)
+            if {line.settlement_key or line.credit_id for line in one.lines} & chosen.group.items
+        ]  # fmt: skip
+        settlings.withdraw(connection, code, [Withdrawal(ident, "by_hand") for ident in overlap], at)
+        ident = settlings.record(connection, code, [fresh_of(chosen.group, seen)], at, decision)[0]
+        equation = settling_words.equation(chosen.group, seen.given)
+        detail = {
+            "approved_by": approved_by, "reason": reason, "before": {"withdrawn": overlap, "answers": len(offered)},
+            "after": {"settling": ident, "equation": equation},
+        }  # fmt: skip
+        audit.append(connection, audit.Entry(who, "desk.settle", f"settlement:{key}", detail, at))
+    return {"settlement_key": key, "settling": ident, "equation": equation, "settlements": list(chosen.group.settlements)}
+
+
+def withdraw_settlement(rooms: Rooms, key: str, *, reason: str, who: str, approved_by: str) -> dict[str, Any]:
+    """Two persons take back what two persons chose; ProblemError FL-SET-105 when there is no such choice, 106 when its day is closed."""
+    decision = _decision(reason, who, approved_by)
+    with rooms.store.together() as connection:
+        rooms.store.serialise(connection, "settling")
+        code, _settlement_now = _settlement(connection, key)
+        held = [one for one in settlings.settlings_of(connection, code, key) if one.withdrawn is None and one.decision.decided_by]
+        if not held:
+            raise ProblemError([problem("FL-SET-105", place=key)])
+        closed = settlings.closed_days(connection, held[0].id)
+        if closed:
+            raise ProblemError([problem("FL-SET-106", place=key, detail="、".join(closed))])
+        at = rooms.now()
+        settlings.withdraw(connection, code, [Withdrawal(held[0].id, "by_hand")], at, decision)
+        detail = {
+            "approved_by": approved_by,
+            "reason": reason,
+            "before": {"settling": held[0].id, "equation": held[0].equation},
+            "after": {},
+        }
+        audit.append(connection, audit.Entry(who, "desk.unsettle", f"settlement:{key}", detail, at))
+    return {"settlement_key": key, "settling": held[0].id, "equation": held[0].equation}
+
+
+def _decision(reason: str, who: str, approved_by: str) -> Decision:
+    if not who.strip() or not approved_by.strip() or not reason.strip():
+        raise UsageError("実施者（--as）・承認者（--approved-by）・理由（--reason）を指定してください。")
+    if who.strip() == approved_by.strip():
+        raise UsageError("実施者と承認者は別の人でなければなりません。")
+    return Decision(who, approved_by, reason)

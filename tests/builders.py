@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -115,10 +115,12 @@ def _header(letter: str, count: int, total: int, day: str = DAY) -> dict[str, An
     }  # fmt: skip
 
 
-def world(tmp_path: Path, database_url: str = "", **settings: Any) -> World:
+def world(
+    tmp_path: Path, database_url: str = "", *, gateway: Callable[[tuple[bytes, bytes]], InMemoryGateway] = InMemoryGateway, **settings: Any
+) -> World:
     """Rooms in an empty home with the twin as gateway; business time stands still on 2026-11-24."""
     values = {"home": tmp_path / "home", "database_url": database_url, "now": "2026-11-24T09:00:00+09:00", **settings}
-    twin = InMemoryGateway(_pair("gateway"))
+    twin = gateway(_pair("gateway"))
     keys = tmp_path / "home" / "keys"
     keys.mkdir(parents=True, mode=0o700, exist_ok=True)
     if not (keys / "adapter.key.pem").exists():

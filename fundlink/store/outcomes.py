@@ -124,6 +124,17 @@ _TOTALS = """
 def advance_slips(connection: Connection, *, paying: Sequence[str], pay_from: Sequence[str], withdraw_from: Sequence[str], at: str) -> None:
     """Slips of judged transactions become paid when a paying outcome stands, and registered again when it was taken back."""
     pays, goes = f"f.outcome IN ({words(paying)})", f"f.before_outcome IN ({words(paying)})"
+    left = f"SELECT DISTINCT f.before_slip_id AS id FROM finding f WHERE {goes} AND NOT ({pays} AND f.slip_id = f.before_slip_id)"
+    # the payment it was cleared by left, and the one that pays it now is preliminary: it was handed over as nothing final
+    bulk.run(
+        connection,
+        f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
+            SELECT s.id, 'registered', 'withdraw', 'reconcile', CAST(:at AS TEXT) FROM ({left}) s
+            WHERE {SLIP_STATE} = 'cleared' AND s.id IN (
+              SELECT f.slip_id FROM finding f CROSS JOIN receipt r WHERE {pays} AND r.id = f.receipt_id AND r.stage = 'preliminary')
+            ORDER BY s.id""",
+        at=at,
+    )
     bulk.run(
         connection,
         f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
@@ -135,7 +146,7 @@ def advance_slips(connection: Connection, *, paying: Sequence[str], pay_from: Se
         connection,
         f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
             SELECT s.id, 'registered', 'withdraw', 'reconcile', CAST(:at AS TEXT)
-            FROM (SELECT DISTINCT f.before_slip_id AS id FROM finding f WHERE {goes} AND NOT ({pays} AND f.slip_id = f.before_slip_id)) s
+            FROM ({left}) s
             WHERE {SLIP_STATE} IN ({words(withdraw_from)}) AND {_NOT_PAID.format(words(paying))} ORDER BY s.id""",
         at=at,
     )

@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from fundlink import __version__
-from fundlink.cli import admin, tools, verbs
+from fundlink.cli import admin, cases, tools, verbs
 from fundlink.domain.errors import BusyError, ConfigurationError, FundlinkError, NotKeptError, OutcomeUnknownError, ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
 
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 verbs.register(app)
 admin.register(app)
+cases.register(app)
 tools.register(app)
 
 

@@ -1,6 +1,7 @@
 """The acts of staff: each takes who does it and who approved it, checks the facts, acts in one transaction, and is audited.
 
-Called by jobs. Beside the pipeline this is the only module that moves data between rooms.
+Called by jobs. Beside the pipeline this is the only package that moves data between rooms. Cases are in ``queue``, what is done
+about them in ``acts``, what both look at in ``grounds``.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from fundlink.domain.errors import ProblemError, UsageError
+from fundlink.domain.persons import same_person
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.states import DAY_STATES, FILE_EVENTS, in_japanese
 from fundlink.domain.values import is_municipality_code
@@ -63,7 +65,7 @@ def reissue(rooms: Rooms, name: str, who: str, approved_by: str) -> dict[str, An
 def _two_persons(who: str, approved_by: str) -> None:
     if not who.strip() or not approved_by.strip():
         raise UsageError("実施者（--as）と承認者（--approved-by）を指定してください。")
-    if who.strip() == approved_by.strip():
+    if same_person(who, approved_by):
         raise UsageError("実施者と承認者は別の人でなければなりません。")
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
+from fundlink.desk import acts, queue
 from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import Problem, problem
@@ -213,6 +214,39 @@ class Jobs:
         """Two persons declare that a file will not come. Ticket: municipality, kind, day, reason, who, approved_by."""
         with self._stream("desk"):
             return desk.waive(self.rooms, ticket)
+
+    def cases(self, filters: Mapping[str, str | None], after: tuple[str, str] | None = None, limit: int = queue.PAGE) -> Ticket:
+        """Open cases, oldest first; reads only."""
+        return queue.page(self.rooms, filters, after, limit)
+
+    def case(self, name: str) -> Ticket:
+        """One case with all about it; reads only."""
+        return queue.show(self.rooms, name)
+
+    def assign_case(self, name: str, owner: str, who: str) -> Ticket:
+        """Who looks after a case."""
+        with self._stream("desk"):
+            return queue.assign(self.rooms, name, owner, who)
+
+    def prepare_act(self, asked: acts.Asked) -> Ticket:
+        """One person prepares."""
+        with self._stream("desk"):
+            return acts.prepare(self.rooms, asked)
+
+    def approve_act(self, act_id: int, who: str) -> Ticket:
+        """Another one approves, and it is carried out."""
+        with self._stream("desk"):
+            return acts.approve(self.rooms, act_id, who)
+
+    def refuse_act(self, act_id: int, who: str, note: str) -> Ticket:
+        """Another one says no."""
+        with self._stream("desk"):
+            return acts.refuse(self.rooms, act_id, who, note)
+
+    def withdraw_act(self, act_id: int, who: str, note: str = "") -> Ticket:
+        """Who prepared it takes it back."""
+        with self._stream("desk"):
+            return acts.withdraw(self.rooms, act_id, who, note)
 
     def round(self) -> dict[str, Any]:
         """One turn of the worker: drop folders, then the four verbs that need nobody."""

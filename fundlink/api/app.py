@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from fundlink.api import bill_writes, bills, feeds, health, intakes
+from fundlink.api import bill_writes, bills, cases, feeds, health, intakes
 from fundlink.api.answers import problem_answer
 from fundlink.api.context import UPLOADS_AT_ONCE, Api, correlation_of, sent
 from fundlink.api.door import Door
@@ -46,7 +46,7 @@ def create_app(rooms: Rooms, settings: Settings) -> FastAPI:
         schema=schema_of(rooms),
     )
     app.include_router(bill_writes.puts)  # first, so that it is found first
-    for module in (intakes, bill_writes, bills, feeds, health):
+    for module in (intakes, bill_writes, bills, feeds, cases, health):
         app.include_router(module.routes)
     for kind, tell in _TELLING.items():
         app.add_exception_handler(kind, _handler(tell))

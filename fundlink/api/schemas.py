@@ -87,6 +87,11 @@ SHAPES: dict[str, Shape] = {
         day={"type": "string", "format": "date"}, outcomes={"type": "object", "additionalProperties": _WHOLE},
         outcomes_yen={"type": "object", "additionalProperties": _WHOLE}, days=_list("DayFund"),
     ),
+    "CasePage": _page("cases", "Case"),
+    "Case": _object(
+        case=_TEXT, kind=_TEXT, kind_ja=_TEXT, municipality_code=_TEXT, fund_code=_TEXT, since=_TEXT, age_days=_WHOLE, reason=_TEXT,
+        reason_ja=_TEXT, yen=_WHOLE, owner=_TEXT, waits_until=_ANY_TEXT, pending_act=_ANY_WHOLE, next=_TEXT, verbs=_list(_TEXT),
+    ),
     "Profiles": _object(profiles=_list(_object(name=_TEXT, label=_TEXT, edition=_TEXT, messages=_list(_TEXT)))),
     "Health": _object(ok=_TRUTH),
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """The acts of staff: each takes who does it and who approved it, checks the facts, acts in one transaction, and is audited.
 
-Called by jobs. Beside the pipeline this is the only module that moves data between rooms.
+Called by jobs. Beside the pipeline this is the only package that moves data between rooms. Cases are in ``queue``, what is done
+about them in ``acts``, what both look at in ``grounds``.
 """
 
 from __future__ import annotations

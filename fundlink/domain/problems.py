@@ -701,6 +701,112 @@ CATALOGUE: dict[str, Meaning] = {
         "続きの方を先に取り消すか、請求ごとに直してください。",
         "Take the later one back first, or correct bill by bill.",
     ),
+    # --- acts of staff on cases
+    "FL-ACT-001": _error(
+        "処理 {act_id} はありません。", "There is no act {act_id}.", "処理番号を確かめてください。", "Check the number of the act."
+    ),
+    "FL-ACT-002": _error(
+        "処理 {act_id} は承認待ちではありません（{state}）。",
+        "Act {act_id} does not wait for approval ({state_en}).",
+        "`fundlink case show` で経過を確かめてください。",
+        "See what happened with `fundlink case show`.",
+    ),
+    "FL-ACT-003": _error(
+        "準備した人は承認も却下もできません。",
+        "Who prepared an act can neither approve nor refuse it.",
+        "別の人が承認してください。取りやめるときは withdraw を使います。",
+        "Let another person approve it, or withdraw it.",
+    ),
+    "FL-ACT-004": _error(
+        "準備したあとで前提が変わったため、承認できません。",
+        "The facts changed since the act was prepared, so it is not carried out.",
+        "処理を取りやめ（withdraw）、いまの状態からもう一度準備してください。",
+        "Withdraw the act and prepare it again from what is known now.",
+    ),
+    "FL-ACT-005": _error(
+        "その案件はないか、もう片付いています。",
+        "There is no such case, or it is settled.",
+        "`fundlink cases` で一覧を確かめてください。",
+        "See the list with `fundlink cases`.",
+    ),
+    "FL-ACT-006": _error(
+        "この案件に「{verb}」は使えません（使えるもの: {allowed}）。",
+        "{verb_en} is not for this kind of case ({allowed_en}).",
+        "使えるものから選んでください。",
+        "Choose one of those allowed.",
+    ),
+    "FL-ACT-007": _error(
+        "速報だけの納付は処理できません。",
+        "A payment that is only preliminary cannot be acted on.",
+        "確報が届くのを待ってください（wait）。",
+        "Wait for its confirmation.",
+    ),
+    "FL-ACT-008": _error(
+        "「{verb}」に使える金額がありません（求めた額 {expected} 円、使える額 {actual} 円）。",
+        "There is not enough money for {verb_en} ({expected} yen asked for, {actual} there).",
+        "`fundlink case show` で金額を確かめてください。",
+        "Look at the balances with `fundlink case show`.",
+    ),
+    "FL-ACT-009": _error(
+        "請求の残りと合いません（残り {expected} 円、当てる額 {actual} 円）。",
+        "That is not what is left to pay on the bill ({expected} yen left, {actual} asked for).",
+        "残りまでを当て、余りは split で過誤納に分けてください。",
+        "Use what is left and split the rest off as an overpayment.",
+    ),
+    "FL-ACT-010": _error(
+        "分けた額の合計が納付の額と合いません（納付 {expected} 円、合計 {actual} 円）。",
+        "The parts do not add up to the payment ({expected} yen, parts {actual}).",
+        "1 円まで合わせてください。",
+        "Let them add up to the yen.",
+    ),
+    "FL-ACT-011": _error(
+        "別の団体または公金種目の請求には当てられません（納付 {expected}、請求 {actual}）。",
+        "The bill is of another municipality or fund ({expected} paid, bill {actual}).",
+        "同じ公金種目の請求を選ぶか、還付してください。",
+        "Choose a bill of the same fund, or refund.",
+    ),
+    "FL-ACT-012": _error(
+        "不納欠損の理由コードが一覧にありません（使える値: {expected}）。",
+        "The reason code of the write-off is not in its list (allowed: {expected}).",
+        "`--code` に一覧の値を指定してください。",
+        "Give one of the list with `--code`.",
+    ),
+    "FL-ACT-013": _error(
+        "待つ期日は {expected} より後の日にしてください。",
+        "The day to wait until must lie after {expected}.",
+        "`--until` に先の日付を指定してください。",
+        "Give a later day with `--until`.",
+    ),
+    "FL-ACT-014": _error(
+        "この案件には承認待ちの処理 {act_id} があります。",
+        "Act {act_id} on this case waits for its approval.",
+        "先にそれを承認・却下するか、取りやめてください。",
+        "Approve, refuse or withdraw that one first.",
+    ),
+    "FL-ACT-015": _error(
+        "まだ突き合わせていない収納が {count} 件あります。",
+        "{count} receipts have not been reconciled.",
+        "`fundlink reconcile` を行ってからもう一度試してください。",
+        "Run `fundlink reconcile` first and try again.",
+    ),
+    "FL-ACT-016": _error(
+        "充当できる請求がありません。",
+        "There is no bill to set off against.",
+        "`--to 請求=金額` で指定するか、`--payer` に宛名番号を指定してください。",
+        "Name bills with `--to BILL=YEN`, or the payer with `--payer`.",
+    ),
+    "FL-ACT-017": _error(
+        "処理 {act_id} の内容が、準備したときのものと違います。",
+        "The content of act {act_id} is not what was prepared.",
+        "何も行っていません。`fundlink verify` を行い、運用担当に知らせてください。",
+        "Nothing was done. Run `fundlink verify` and tell operations.",
+    ),
+    "FL-ACT-018": _error(
+        "この処理は取り消せません（すでに取り消されたか、お金がその先へ動いています）。",
+        "The act cannot be reversed: it was already, or its money has moved on.",
+        "あとの処理から順に取り消してください。",
+        "Reverse the later acts first.",
+    ),
     "FL-INT-001": _error(
         "内部の誤りです（{detail}）。",
         "Internal error ({detail}).",

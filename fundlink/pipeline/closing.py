@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from fundlink.domain.books import BookRow, digest, hash_lines
 from fundlink.domain.errors import ProblemError, UsageError
+from fundlink.domain.persons import same_person
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.states import DAY_STATES, in_japanese
 from fundlink.pipeline.reconcile import REVISED, day_json
@@ -125,7 +126,7 @@ def two_persons(who: str, approved_by: str) -> None:
     """UsageError unless two different persons are named."""
     if not who.strip() or not approved_by.strip():
         raise UsageError("実施者（--as）と承認者（--approved-by）を指定してください。")
-    if who.strip() == approved_by.strip():
+    if same_person(who, approved_by):
         raise UsageError("実施者と承認者は別の人でなければなりません。")
 
 

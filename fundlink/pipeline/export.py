@@ -22,7 +22,7 @@ from fundlink.formats.profiles import Profile
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.reconcile.allocation import allocate
 from fundlink.reconcile.outcomes import ATTACHED, PAYING
-from fundlink.store import audit, bills, clearings, files, issued, vault
+from fundlink.store import audit, bills, clearings, files, issued, retelling, vault
 from fundlink.store.clearings import Entry
 from fundlink.store.issued import IssuedSlip
 
@@ -146,6 +146,7 @@ def deliver(rooms: Rooms, ticket: Ticket) -> Ticket:
             clearings.mark_delivered(connection, file_id, rooms.now())
             if kind == "clearing":
                 clearings.clear_slips(connection, file_id, paying=PAYING, before=states_before("clear"), at=rooms.now())
+                retelling.clear_bills(connection, file_id, before=states_before("clear"), at=rooms.now())
             audit.append(connection, audit.Entry("fundlink", f"export.{kind}", f"export:{file_id}", {"name": name}, rooms.now()))
         paths.append(str(path))
     return {"files": ticket["files"] + len(paths), "paths": paths}

@@ -81,7 +81,10 @@ def _handed_until(connection: Connection) -> int:
 
 
 def _list_changed(connection: Connection, last: int) -> None:
-    """Transactions with a newer outcome, beside the entry that stands for them so far (none after a withdrawal)."""
+    """Transactions with a newer outcome, beside the entry that stands for them so far (none after a withdrawal).
+
+    What acts have spread over bills stays as it was told until an act takes it back: the change makes those acts a case.
+    """
     bulk.fresh_temporary(
         connection, "changed",
         """transaction_key TEXT, outcome_id BIGINT, outcome TEXT, stage TEXT, municipality_code TEXT, bill_id BIGINT,
@@ -98,7 +101,8 @@ def _list_changed(connection: Connection, last: int) -> None:
            LEFT JOIN clearing_entry e ON e.stage <> '9' AND e.entry_number = (
              SELECT MAX(x.entry_number) FROM clearing_entry x WHERE x.transaction_key = o.transaction_key)
            LEFT JOIN outcome p ON p.id = e.outcome_id LEFT JOIN receipt u ON u.id = p.receipt_id
-           WHERE o.id > :last AND o.id = (SELECT MAX(y.id) FROM outcome y WHERE y.transaction_key = o.transaction_key)""",
+           WHERE o.id > :last AND o.id = (SELECT MAX(y.id) FROM outcome y WHERE y.transaction_key = o.transaction_key)
+             AND NOT EXISTS (SELECT 1 FROM moved_entry a WHERE a.entry_number = e.entry_number)""",
         last=last,
     )
     bulk.analyze(connection, "changed")
@@ -123,17 +127,19 @@ def _handed_over(attached: Sequence[str]) -> str:
 
 def entries(connection: Connection, *, attached: Sequence[str], after: int = 0, limit: int | None = None, where: str = "TRUE", **values: Any) -> Generator[Entry]:  # fmt: skip
     """Entries with their facts in ascending number, streamed. ``where`` may name ``e`` (clearing_entry)."""
-    bill = f"CASE WHEN o.outcome IN ({words(attached)}) THEN w.{{}} END"
+    bill = f"CASE WHEN a.version_id IS NOT NULL OR o.outcome IN ({words(attached)}) THEN w.{{}} END"
     names = (
         "levy_year", "relevant_year", "fiscal_year", "notice_number", "installment", "subject_code", "child_number", "addressee_number",
         "department_code", "charge_yen", "reminder_fee_yen", "late_charge_yen", "due_on", "payable_until", "core_key",
     )  # fmt: skip
     statement = f"""
-        SELECT e.entry_number, e.stage, o.outcome, e.transaction_key, r.channel, r.amount_yen, r.paid_on, r.booked_on,
+        SELECT e.entry_number, e.stage, COALESCE(a.outcome, o.outcome), e.transaction_key, r.channel, COALESCE(a.yen, r.amount_yen),
+               r.paid_on, r.booked_on,
                t.transfer_on,
                r.institution_code, r.case_key, r.confirmation_number, r.municipality_code, r.fund_code, {", ".join(map(bill.format, names))}
         FROM clearing_entry e JOIN outcome o ON o.id = e.outcome_id JOIN receipt r ON r.id = o.receipt_id
-        LEFT JOIN bill_version w ON w.id = o.version_id
+        LEFT JOIN moved_entry a ON a.entry_number = e.entry_number
+        LEFT JOIN bill_version w ON w.id = COALESCE(a.version_id, o.version_id)
         LEFT JOIN (SELECT business_day, municipality_code, fund_code, MAX(transfer_on) AS transfer_on FROM settlement
                    GROUP BY business_day, municipality_code, fund_code) t
           ON t.business_day = r.booked_on AND t.municipality_code = r.municipality_code AND t.fund_code = r.fund_code
@@ -153,8 +159,9 @@ def entry_groups(connection: Connection) -> list[tuple[str, str, int, int, int, 
     found = bulk.rows(
         connection,
         f"""SELECT e.municipality_code, e.profile, MIN(e.entry_number), MAX(e.entry_number), COUNT(*),
-                   SUM(CASE WHEN e.stage = '9' THEN -r.amount_yen ELSE r.amount_yen END)
+                   SUM(CASE WHEN e.stage = '9' THEN -COALESCE(a.yen, r.amount_yen) ELSE COALESCE(a.yen, r.amount_yen) END)
             FROM clearing_entry e JOIN outcome o ON o.id = e.outcome_id JOIN receipt r ON r.id = o.receipt_id
+            LEFT JOIN moved_entry a ON a.entry_number = e.entry_number
             WHERE {_NOT_HANDED} GROUP BY e.municipality_code, e.profile ORDER BY e.municipality_code, e.profile""",
         mark=_handed_until(connection),
     )
@@ -207,6 +214,7 @@ def clear_slips(connection: Connection, export_file_id: int, *, paying: Sequence
             WHERE e.entry_number >= :first AND e.entry_number <= :last AND h.export_file_id = :file AND e.stage = '1'
               AND o.outcome IN ({words(paying)}) AND {slip_state_of("o.slip_id")} IN ({words(before)})
               AND NOT EXISTS (SELECT 1 FROM clearing_entry x WHERE x.transaction_key = e.transaction_key AND x.entry_number > e.entry_number)
+              AND NOT EXISTS (SELECT 1 FROM moved_entry a WHERE a.entry_number = e.entry_number AND a.bill_id IS NOT NULL)
               AND EXISTS (SELECT 1 FROM outcome y WHERE y.outcome = o.outcome AND y.slip_id = o.slip_id
                             AND y.id = (SELECT MAX(z.id) FROM outcome z WHERE z.transaction_key = o.transaction_key))
             ORDER BY e.entry_number""",

@@ -37,7 +37,8 @@ def gather_evidence(connection: Connection, bits: Mapping[str, int]) -> None:
         """receipt_id BIGINT, transaction_key TEXT, slip_id BIGINT, bill_id BIGINT, version_id BIGINT, evidence INTEGER, outcome TEXT,
            before_outcome TEXT, before_receipt_id BIGINT, before_slip_id BIGINT""",
     )
-    bulk.run(connection, _FINDINGS.format(**bits))
+    acted = bulk.scalar(connection, "SELECT 1 FROM act_move WHERE bill_id IS NOT NULL LIMIT 1") is not None
+    bulk.run(connection, _FINDINGS.format(**bits, **(_ACTED if acted else _NOT_ACTED)))
     bulk.analyze(connection, "finding")
 
 
@@ -47,6 +48,12 @@ _RANKED = f"""
     INSERT INTO ranked (receipt_id, place)
     SELECT j.receipt_id, ROW_NUMBER() OVER (PARTITION BY j.bill_id ORDER BY j.paid_on, j.transaction_key)
     FROM judged j WHERE {_RANKS} AND j.bill_id IN (SELECT j.bill_id FROM judged j WHERE {_RANKS} GROUP BY j.bill_id HAVING COUNT(*) > 1)"""
+
+# bills that acts have paid with other payments, or written off; asked only where there are such acts at all
+_NET = """COALESCE((SELECT SUM(CASE WHEN m.to_account = '{0}' THEN m.yen WHEN m.from_account = '{0}' THEN -m.yen ELSE 0 END)
+                                FROM act_move m WHERE m.bill_id = j.bill_id AND m.transaction_key <> j.transaction_key), 0) > 0"""
+_ACTED = {"PAID_BY_ACT": _NET.format("collected"), "WRITTEN_OFF": _NET.format("written_off")}
+_NOT_ACTED = {"PAID_BY_ACT": "FALSE", "WRITTEN_OFF": "FALSE"}
 
 _FINDINGS = """
     INSERT INTO finding (receipt_id, transaction_key, slip_id, bill_id, version_id, evidence, outcome,
@@ -58,10 +65,10 @@ _FINDINGS = """
              CASE WHEN j.withdrawn = 1 THEN {WITHDRAWN} ELSE 0 END
            + CASE WHEN j.slip_id IS NULL THEN 0 ELSE {SLIP_KNOWN}
                + CASE WHEN j.number_right = 1 THEN {NUMBER_RIGHT} ELSE 0 END
-               + CASE WHEN n.effect = 'cancelled' OR w.total_yen = 0 THEN {CANCELLED} ELSE 0 END
+               + CASE WHEN n.effect = 'cancelled' OR w.total_yen = 0 OR {WRITTEN_OFF} THEN {CANCELLED} ELSE 0 END
                + CASE WHEN EXISTS (SELECT 1 FROM slip s WHERE s.bill_id = j.bill_id AND s.issue_count > j.issue_count AND s.issue_count > 1)
                    THEN {SUPERSEDED} ELSE 0 END
-               + CASE WHEN j.number_right = 1 AND j.withdrawn = 0 AND COALESCE(v.place, 1) = 1 THEN {FIRST} ELSE 0 END
+               + CASE WHEN j.number_right = 1 AND j.withdrawn = 0 AND COALESCE(v.place, 1) = 1 AND NOT {PAID_BY_ACT} THEN {FIRST} ELSE 0 END
                + CASE WHEN j.amount_yen = w.total_yen THEN {AMOUNT_EQUAL} ELSE 0 END
                + CASE WHEN w.payable_until IS NULL OR j.paid_on <= w.payable_until THEN {IN_TIME} ELSE 0 END END AS evidence
       FROM judged j LEFT JOIN ranked v ON v.receipt_id = j.receipt_id

@@ -188,7 +188,11 @@ class Bill(SQLModel, table=True):
 class Revision(SQLModel, table=True):
     """A later row for a known bill and what it did. The newest ``updated`` or ``cancelled`` row is the current content."""
 
-    __table_args__ = (sa.Index("revision_by_bill", "bill_id", "id"), sa.Index("revision_by_version", "version_id"))
+    __table_args__ = (
+        sa.Index("revision_by_bill", "bill_id", "id"),
+        sa.Index("revision_by_version", "version_id"),
+        sa.Index("revision_conflict", "id", **_only("effect = 'conflict'")),
+    )
     id: int = _key()
     bill_id: int = Field(sa_type=BigKey, foreign_key="bill.id")
     version_id: int = Field(sa_type=BigKey)
@@ -277,7 +281,10 @@ class MessageEvent(SQLModel, table=True):
     """What happened to a message: stored, sent, unknown, answered, rejected. The newest row counts."""
 
     __tablename__ = "message_event"
-    __table_args__ = (sa.Index("message_event_by_message", "message_id", "id"),)
+    __table_args__ = (
+        sa.Index("message_event_by_message", "message_id", "id"),
+        sa.Index("message_event_bad", "message_id", **_only("event IN ('unknown', 'rejected')")),
+    )
     id: int = _key()
     message_id: str = Field(foreign_key="message.id")
     event: str
@@ -304,6 +311,8 @@ class ReceivedFile(SQLModel, table=True):
         sa.UniqueConstraint("source", "remote_id", name="received_once"),
         sa.Index("received_by_day", "municipality_code", "kind", "business_day"),
         sa.Index("received_by_sequence", "municipality_code", "sequence"),
+        sa.Index("received_by_raw", "raw_id"),
+        sa.Index("received_quarantined", "id", **_only("state = 'quarantined'")),
         _yen("yen"),
     )
     id: int = _key()
@@ -332,6 +341,7 @@ class Receipt(SQLModel, table=True):
         sa.Index("receipt_by_slip", "institution_code", "case_key"),
         sa.Index("receipt_by_day", "municipality_code", "booked_on"),
         sa.Index("receipt_cancelled", "transaction_key", **_only("stage = 'cancelled'")),
+        sa.Index("receipt_preliminary", "booked_on", **_only("stage = 'preliminary'")),
         sa.CheckConstraint("amount_yen > 0", name="receipt_positive"),
     )
     id: int = _key()
@@ -464,6 +474,7 @@ class Outcome(SQLModel, table=True):
     __table_args__ = (
         sa.Index("outcome_by_transaction", "transaction_key", "id"),
         sa.Index("outcome_unknown", "transaction_key", **_only("outcome = 'unknown_bill'")),
+        sa.Index("outcome_open", "transaction_key", **_only("outcome NOT IN ('matched', 'paid_after_limit')")),
     )
     id: int = _key()
     transaction_key: str
@@ -499,6 +510,7 @@ class DayState(SQLModel, table=True):
     __tablename__ = "day_state"
     __table_args__: ClassVar[Any] = (
         sa.Index("day_state_by_day", "day", "municipality_code", "fund_code", "id"),
+        sa.Index("day_state_difference", "id", **_only("state = 'difference'")),
         _yen("receipts_yen"),
         _yen("settled_yen"),
         _yen("fee_yen"),
@@ -530,6 +542,22 @@ class ClearingEntry(SQLModel, table=True):
     municipality_code: str
     profile: str
     at: str
+
+
+class MovedEntry(SQLModel, table=True):
+    """What a clearing entry says when acts have spread its payment: the part that lies on one bill, or what is left of it.
+
+    Without a bill the entry speaks as its outcome does, of this many yen.
+    """
+
+    __tablename__ = "moved_entry"
+    __table_args__ = (sa.Index("moved_entry_by_bill", "bill_id", "entry_number"), _yen("yen"))
+    entry_number: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
+    act_id: int = Field(sa_type=BigKey)
+    bill_id: int | None = Field(default=None, sa_type=BigKey)
+    version_id: int | None = Field(default=None, sa_type=BigKey)
+    outcome: str
+    yen: int = Field(sa_type=Yen)
 
 
 class ExportFile(SQLModel, table=True):
@@ -603,6 +631,7 @@ class ExportMark(SQLModel, table=True):
 class Act(SQLModel, table=True):
     """A manual act on money as one person prepared it; what is carried out is byte for byte ``content``."""
 
+    __table_args__ = (sa.Index("act_by_subject", "subject", "id"),)
     id: int = _key()
     verb: str
     municipality_code: str = Field(index=True)
@@ -636,6 +665,7 @@ class ActMove(SQLModel, table=True):
     __table_args__: ClassVar[Any] = (
         sa.Index("act_move_by_day", "municipality_code", "day"),
         sa.Index("act_move_by_transaction", "transaction_key"),
+        sa.Index("act_move_by_bill", "bill_id", **_only("bill_id IS NOT NULL")),
         sa.CheckConstraint("yen > 0", name="act_move_positive"),
     )
     id: int = _key()
@@ -754,6 +784,27 @@ class EnterpriseFund(SQLModel, table=True):
 
     __tablename__ = "enterprise_fund"
     fund_code: str = Field(primary_key=True)
+
+
+class ActGround(SQLModel, table=True):
+    """The outcome of a payment that an act which moved its yen rests on; another one later makes the act a case."""
+
+    __tablename__ = "act_ground"
+    act_id: int = Field(sa_type=BigKey, primary_key=True, foreign_key="act.id")
+    transaction_key: str = Field(primary_key=True)
+    outcome_id: int = Field(sa_type=BigKey)
+
+
+class CaseOwner(SQLModel, table=True):
+    """Who looks after a case; the newest row counts, an empty owner gives it back."""
+
+    __tablename__ = "case_owner"
+    __table_args__ = (sa.Index("case_owner_by_case", "case_name", "id"),)
+    id: int = _key()
+    case_name: str
+    owner: str
+    assigned_by: str
+    at: str
 
 
 class Idempotency(SQLModel, table=True):

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fundlink.domain.states import TRANSITIONS
-from fundlink.store import audit, verify_books
+from fundlink.store import audit, verify_acts, verify_books
 from fundlink.store.engine import Store
 
 
@@ -39,12 +39,12 @@ _STANDS = "NOT EXISTS (SELECT 1 FROM settling z WHERE z.withdraws = l.settling_i
 CHECKS: tuple[Check, ...] = (
     Check(
         "I-01",
-        "すべての収納取引にちょうど 1 つの判定がある",
+        "すべての収納取引にちょうど 1 つの判定があり、処理はその金額を増やしも減らしもしない",
         "SELECT COUNT(DISTINCT transaction_key) FROM receipt",
-        """SELECT COUNT(*) FROM (SELECT DISTINCT transaction_key FROM receipt) r
+        f"""SELECT (SELECT COUNT(*) FROM (SELECT DISTINCT transaction_key FROM receipt) r
            WHERE NOT EXISTS (SELECT 1 FROM outcome o WHERE o.transaction_key = r.transaction_key)
              AND NOT EXISTS (SELECT 1 FROM receipt q JOIN pending_receipt p ON p.received_id = q.received_id
-                             WHERE q.transaction_key = r.transaction_key)""",
+                             WHERE q.transaction_key = r.transaction_key)) + ({verify_acts.BALANCES})""",
     ),
     Check(
         "I-02",
@@ -154,11 +154,11 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "I-04",
-        "1 つの請求に有効な納付は 1 つだけ",
+        "1 つの請求に有効な納付は 1 つだけで、当てた額は請求額を超えない",
         "SELECT COUNT(DISTINCT bill_id) FROM outcome WHERE bill_id IS NOT NULL",
-        f"""SELECT COUNT(*) FROM (SELECT o.bill_id FROM outcome o WHERE o.id = {_LAST}
+        f"""SELECT (SELECT COUNT(*) FROM (SELECT o.bill_id FROM outcome o WHERE o.id = {_LAST}
               AND o.outcome IN ('matched', 'amount_mismatch', 'paid_after_limit', 'paid_after_cancel', 'paid_after_supersede')
-            GROUP BY o.bill_id HAVING COUNT(*) > 1) x""",
+            GROUP BY o.bill_id HAVING COUNT(*) > 1) x) + ({verify_acts.OUTSTANDING})""",
     ),
     Check(
         "I-10",
@@ -200,17 +200,16 @@ CHECKS: tuple[Check, ...] = (
         "I-29",
         "現在の判定と、引き渡した消込が食い違わない",
         "SELECT COUNT(*) FROM clearing_entry",
-        f"""SELECT COUNT(*) FROM outcome o WHERE o.id = {_LAST}
-              AND o.id <= COALESCE((SELECT MAX(last_outcome_id) FROM export_mark), 0)
+        f"""SELECT ({verify_acts.PARTS}) + (SELECT COUNT(*) FROM outcome o WHERE o.id = {_LAST}
+              AND o.id <= COALESCE((SELECT MAX(last_outcome_id) FROM export_mark), 0) AND NOT {verify_acts.IS_SPREAD}
               AND COALESCE((SELECT CASE WHEN e.stage = '9' THEN 'withdrawn' ELSE p.outcome END FROM clearing_entry e
                    JOIN outcome p ON p.id = e.outcome_id WHERE e.transaction_key = o.transaction_key
-                   ORDER BY e.entry_number DESC LIMIT 1), 'withdrawn') <> o.outcome""",
+                   ORDER BY e.entry_number DESC LIMIT 1), 'withdrawn') <> o.outcome)""",
     ),
 )
 
 WITHOUT_WITNESS: dict[str, str] = {
     "I-05": "相手側の帳簿が要る（模擬との比較で確かめる）",
-    "I-23": "利用者と承認の管理はこの版にない",
 }
 
 
@@ -292,6 +291,7 @@ _WALKS: tuple[tuple[str, str, Callable[[Connection], tuple[int, int]]], ...] = (
     ("I-09", "保管したバイトの SHA-256 が受信時と同じ", _raw_bytes),
     ("I-14", "ファイルごとに 読込＝受入＋拒否", _file_counts),
     ("I-22", "状態の移り変わりは、決められた表のとおり", _transitions),
+    ("I-23", "処理は、準備した人と別の人が、準備されたとおりに実施した", verify_acts.two_persons),
     ("I-25", "操作の記録の連鎖が切れていない", _audit_chain),
     *verify_books.WALKS,
 )

@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("act", schema=None) as batch_op:
+        batch_op.create_index("act_by_subject", ["subject", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_act_municipality_code"), ["municipality_code"], unique=False)
 
     op.create_table(
@@ -109,6 +110,18 @@ def upgrade() -> None:
             sqlite_where=sa.text("core_key <> ''"),
             postgresql_where=sa.text("core_key <> ''"),
         )
+
+    op.create_table(
+        "case_owner",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("case_name", sa.String(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("assigned_by", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("case_owner", schema=None) as batch_op:
+        batch_op.create_index("case_owner_by_case", ["case_name", "id"], unique=False)
 
     op.create_table(
         "change",
@@ -209,6 +222,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("day_state", schema=None) as batch_op:
         batch_op.create_index("day_state_by_day", ["day", "municipality_code", "fund_code", "id"], unique=False)
+        batch_op.create_index(
+            "day_state_difference",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'difference'"),
+            postgresql_where=sa.text("state = 'difference'"),
+        )
 
     op.create_table("enterprise_fund", sa.Column("fund_code", sa.String(), nullable=False), sa.PrimaryKeyConstraint("fund_code"))
     op.create_table(
@@ -240,6 +260,20 @@ def upgrade() -> None:
         batch_op.create_index("mark_by_name", ["name", "id"], unique=False)
 
     op.create_table(
+        "moved_entry",
+        sa.Column("entry_number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("act_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("bill_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("version_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("yen", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("yen >= 0", name="yen_not_negative"),
+        sa.PrimaryKeyConstraint("entry_number"),
+    )
+    with op.batch_alter_table("moved_entry", schema=None) as batch_op:
+        batch_op.create_index("moved_entry_by_bill", ["bill_id", "entry_number"], unique=False)
+
+    op.create_table(
         "municipality",
         sa.Column("code", sa.String(), nullable=False),
         sa.Column("institution_code", sa.String(), nullable=False),
@@ -266,6 +300,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("outcome", schema=None) as batch_op:
         batch_op.create_index("outcome_by_transaction", ["transaction_key", "id"], unique=False)
+        batch_op.create_index(
+            "outcome_open",
+            ["transaction_key"],
+            unique=False,
+            sqlite_where=sa.text("outcome NOT IN ('matched', 'paid_after_limit')"),
+            postgresql_where=sa.text("outcome NOT IN ('matched', 'paid_after_limit')"),
+        )
         batch_op.create_index(
             "outcome_unknown",
             ["transaction_key"],
@@ -455,6 +496,17 @@ def upgrade() -> None:
         batch_op.create_index("act_event_by_act", ["act_id", "id"], unique=False)
 
     op.create_table(
+        "act_ground",
+        sa.Column("act_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("transaction_key", sa.String(), nullable=False),
+        sa.Column("outcome_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["act_id"],
+            ["act.id"],
+        ),
+        sa.PrimaryKeyConstraint("act_id", "transaction_key"),
+    )
+    op.create_table(
         "act_move",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("act_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -476,6 +528,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("act_move", schema=None) as batch_op:
+        batch_op.create_index(
+            "act_move_by_bill",
+            ["bill_id"],
+            unique=False,
+            sqlite_where=sa.text("bill_id IS NOT NULL"),
+            postgresql_where=sa.text("bill_id IS NOT NULL"),
+        )
         batch_op.create_index("act_move_by_day", ["municipality_code", "day"], unique=False)
         batch_op.create_index("act_move_by_transaction", ["transaction_key"], unique=False)
 
@@ -575,7 +634,15 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("received_file", schema=None) as batch_op:
         batch_op.create_index("received_by_day", ["municipality_code", "kind", "business_day"], unique=False)
+        batch_op.create_index("received_by_raw", ["raw_id"], unique=False)
         batch_op.create_index("received_by_sequence", ["municipality_code", "sequence"], unique=False)
+        batch_op.create_index(
+            "received_quarantined",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'quarantined'"),
+            postgresql_where=sa.text("state = 'quarantined'"),
+        )
 
     op.create_table(
         "revision",
@@ -594,6 +661,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_revision_file_id"), ["file_id"], unique=False)
         batch_op.create_index("revision_by_bill", ["bill_id", "id"], unique=False)
         batch_op.create_index("revision_by_version", ["version_id"], unique=False)
+        batch_op.create_index(
+            "revision_conflict",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("effect = 'conflict'"),
+            postgresql_where=sa.text("effect = 'conflict'"),
+        )
 
     op.create_table(
         "unpaid_list_day",
@@ -728,6 +802,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("message_event", schema=None) as batch_op:
+        batch_op.create_index(
+            "message_event_bad",
+            ["message_id"],
+            unique=False,
+            sqlite_where=sa.text("event IN ('unknown', 'rejected')"),
+            postgresql_where=sa.text("event IN ('unknown', 'rejected')"),
+        )
         batch_op.create_index("message_event_by_message", ["message_id", "id"], unique=False)
 
     op.create_table(
@@ -780,6 +861,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("stage = 'cancelled'"),
             postgresql_where=sa.text("stage = 'cancelled'"),
+        )
+        batch_op.create_index(
+            "receipt_preliminary",
+            ["booked_on"],
+            unique=False,
+            sqlite_where=sa.text("stage = 'preliminary'"),
+            postgresql_where=sa.text("stage = 'preliminary'"),
         )
 
     op.create_table(
@@ -874,6 +962,9 @@ def downgrade() -> None:
     op.drop_table("settlement")
     with op.batch_alter_table("receipt", schema=None) as batch_op:
         batch_op.drop_index(
+            "receipt_preliminary", sqlite_where=sa.text("stage = 'preliminary'"), postgresql_where=sa.text("stage = 'preliminary'")
+        )
+        batch_op.drop_index(
             "receipt_cancelled", sqlite_where=sa.text("stage = 'cancelled'"), postgresql_where=sa.text("stage = 'cancelled'")
         )
         batch_op.drop_index("receipt_by_slip")
@@ -886,6 +977,11 @@ def downgrade() -> None:
     op.drop_table("message_item")
     with op.batch_alter_table("message_event", schema=None) as batch_op:
         batch_op.drop_index("message_event_by_message")
+        batch_op.drop_index(
+            "message_event_bad",
+            sqlite_where=sa.text("event IN ('unknown', 'rejected')"),
+            postgresql_where=sa.text("event IN ('unknown', 'rejected')"),
+        )
 
     op.drop_table("message_event")
     with op.batch_alter_table("file_position", schema=None) as batch_op:
@@ -907,13 +1003,20 @@ def downgrade() -> None:
     op.drop_table("unpaid_list_file")
     op.drop_table("unpaid_list_day")
     with op.batch_alter_table("revision", schema=None) as batch_op:
+        batch_op.drop_index(
+            "revision_conflict", sqlite_where=sa.text("effect = 'conflict'"), postgresql_where=sa.text("effect = 'conflict'")
+        )
         batch_op.drop_index("revision_by_version")
         batch_op.drop_index("revision_by_bill")
         batch_op.drop_index(batch_op.f("ix_revision_file_id"))
 
     op.drop_table("revision")
     with op.batch_alter_table("received_file", schema=None) as batch_op:
+        batch_op.drop_index(
+            "received_quarantined", sqlite_where=sa.text("state = 'quarantined'"), postgresql_where=sa.text("state = 'quarantined'")
+        )
         batch_op.drop_index("received_by_sequence")
+        batch_op.drop_index("received_by_raw")
         batch_op.drop_index("received_by_day")
 
     op.drop_table("received_file")
@@ -930,8 +1033,12 @@ def downgrade() -> None:
     with op.batch_alter_table("act_move", schema=None) as batch_op:
         batch_op.drop_index("act_move_by_transaction")
         batch_op.drop_index("act_move_by_day")
+        batch_op.drop_index(
+            "act_move_by_bill", sqlite_where=sa.text("bill_id IS NOT NULL"), postgresql_where=sa.text("bill_id IS NOT NULL")
+        )
 
     op.drop_table("act_move")
+    op.drop_table("act_ground")
     with op.batch_alter_table("act_event", schema=None) as batch_op:
         batch_op.drop_index("act_event_by_act")
 
@@ -975,6 +1082,11 @@ def downgrade() -> None:
         batch_op.drop_index(
             "outcome_unknown", sqlite_where=sa.text("outcome = 'unknown_bill'"), postgresql_where=sa.text("outcome = 'unknown_bill'")
         )
+        batch_op.drop_index(
+            "outcome_open",
+            sqlite_where=sa.text("outcome NOT IN ('matched', 'paid_after_limit')"),
+            postgresql_where=sa.text("outcome NOT IN ('matched', 'paid_after_limit')"),
+        )
         batch_op.drop_index("outcome_by_transaction")
 
     op.drop_table("outcome")
@@ -983,6 +1095,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_municipality_institution_code"))
 
     op.drop_table("municipality")
+    with op.batch_alter_table("moved_entry", schema=None) as batch_op:
+        batch_op.drop_index("moved_entry_by_bill")
+
+    op.drop_table("moved_entry")
     with op.batch_alter_table("mark", schema=None) as batch_op:
         batch_op.drop_index("mark_by_name")
 
@@ -991,6 +1107,9 @@ def downgrade() -> None:
     op.drop_table("export_mark")
     op.drop_table("enterprise_fund")
     with op.batch_alter_table("day_state", schema=None) as batch_op:
+        batch_op.drop_index(
+            "day_state_difference", sqlite_where=sa.text("state = 'difference'"), postgresql_where=sa.text("state = 'difference'")
+        )
         batch_op.drop_index("day_state_by_day")
 
     op.drop_table("day_state")
@@ -1012,6 +1131,10 @@ def downgrade() -> None:
         batch_op.drop_index("change_by_municipality")
 
     op.drop_table("change")
+    with op.batch_alter_table("case_owner", schema=None) as batch_op:
+        batch_op.drop_index("case_owner_by_case")
+
+    op.drop_table("case_owner")
     with op.batch_alter_table("bill_version", schema=None) as batch_op:
         batch_op.drop_index("bill_version_by_core_key", sqlite_where=sa.text("core_key <> ''"), postgresql_where=sa.text("core_key <> ''"))
 
@@ -1020,6 +1143,7 @@ def downgrade() -> None:
     op.drop_table("audit")
     with op.batch_alter_table("act", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_act_municipality_code"))
+        batch_op.drop_index("act_by_subject")
 
     op.drop_table("act")
     with op.batch_alter_table("absence_waiver", schema=None) as batch_op:

@@ -1,0 +1,112 @@
+"""The queue of cases as staff see it: what waits, why, since when, who looks after it, what may be done. Called by jobs and api."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fundlink.desk import grounds
+from fundlink.domain.errors import ProblemError, UsageError
+from fundlink.domain.problems import problem
+from fundlink.pipeline.rooms import Rooms
+from fundlink.reconcile.case_kinds import KINDS, OVERPAID_NEXT, kind_of, reason_words
+from fundlink.reconcile.verbs import BY_NAME, verbs_for
+from fundlink.store import acts, audit, cases
+from fundlink.store.acts import ActRow
+from fundlink.store.cases import CaseRow
+
+PAGE = 100
+
+
+def page(rooms: Rooms, filters: Mapping[str, str | None], after: tuple[str, str] | None = None, limit: int = PAGE) -> dict[str, Any]:
+    """Open cases, oldest first: ``cases``, and ``next`` (since, name) where there are more. ``filters``: kind, municipality_code, owner."""
+    kind = filters.get("kind")
+    if kind is not None and kind not in [known.name for known in KINDS]:
+        raise UsageError(f"案件の種類は {'・'.join(known.name for known in KINDS)} のどれかです。")
+    with rooms.store.read() as connection:
+        found = cases.page(connection, filters, after=after, limit=limit + 1, confirm_before=grounds.confirm_before(rooms))
+        told = acts.of_subjects(connection, [row.name for row in found[:limit]])
+    by_case: dict[str, list[ActRow]] = {}
+    for act in told:
+        by_case.setdefault(act.subject, []).append(act)
+    last = found[limit - 1] if len(found) > limit else None
+    return {
+        "cases": [case_words(row, by_case.get(row.name, []), rooms.today()) for row in found[:limit]],
+        "next": None if last is None else (last.since, last.name),
+    }
+
+
+def case_words(row: CaseRow, told: list[ActRow], today: str) -> dict[str, Any]:
+    """One case as it is shown."""
+    kind = kind_of(row.name)
+    assert kind is not None
+    waiting = next((act.act_id for act in told if not act.event), None)
+    until = max((_until(act) for act in told if act.verb == "wait" and act.event == "carried_out"), default="")
+    return {
+        "case": row.name, "kind": row.kind, "kind_ja": kind.ja, "municipality_code": row.municipality_code, "fund_code": row.fund_code,
+        "since": row.since, "age_days": (dt.date.fromisoformat(today) - dt.date.fromisoformat(row.since[:10])).days,
+        "reason": row.reason, "reason_ja": reason_words(row.reason), "yen": row.yen, "owner": row.owner,
+        "waits_until": until if until > today else None, "pending_act": waiting,
+        "next": f"処理 {waiting} の承認を待つ" if waiting else OVERPAID_NEXT if row.reason == "overpaid" else kind.next_step,
+        "verbs": [verb.verb for verb in verbs_for(row.kind)],
+    }  # fmt: skip
+
+
+def _until(act: ActRow) -> str:
+    return str(json.loads(act.content)["until"])
+
+
+def show(rooms: Rooms, name: str) -> dict[str, Any]:
+    """One case with the facts it rests on, every act on it and the verbs it allows; ``open`` False when it is settled."""
+    kind = kind_of(name)
+    with rooms.store.read() as connection:
+        row = cases.find(connection, kind.name, name, grounds.confirm_before(rooms)) if kind else None
+        told = acts.of_subjects(connection, [name])
+        if row is None and not told and (kind is None or kind.name not in ("bill", "act")):
+            raise ProblemError([problem("FL-ACT-005", place=name)])
+        standing = row is not None or (kind is not None and kind.name in ("bill", "act"))
+        facts = json.loads(grounds.look(rooms, connection, name).words()) if standing else None
+    assert kind is not None
+    return {
+        **(case_words(row, told, rooms.today()) if row else {"case": name, "kind": kind.name, "kind_ja": kind.ja}),
+        "open": row is not None,
+        "facts": facts,
+        "verbs": [{"verb": verb.verb, "ja": verb.ja, "needs": verb.needs} for verb in verbs_for(kind.name)] if standing else [],
+        "acts": [act_words(act) for act in told],
+    }
+
+
+def act_words(act: ActRow) -> dict[str, Any]:
+    """An act as it is shown: what was prepared, by whom, and what became of it."""
+    content = json.loads(act.content)
+    return {
+        "act_id": act.act_id, "verb": act.verb, "verb_ja": BY_NAME[act.verb].ja, "case": act.subject, "reason": act.reason,
+        "prepared_by": act.prepared_by, "prepared_at": act.prepared_at, "sha256": act.content_sha256,
+        "state": act.event or "prepared", "by": act.event_by, "note": act.note, "at": act.event_at,
+        "moves": content["moves"], "until": content.get("until", ""), "code": content.get("code", ""),
+        "before": json.loads(act.before), "after": json.loads(act.after),
+    }  # fmt: skip
+
+
+def assign(rooms: Rooms, name: str, owner: str, who: str) -> dict[str, Any]:
+    """Give an open case to somebody, or back with an empty owner."""
+    if not who.strip():
+        raise UsageError("実施者（--as）を指定してください。")
+    kind = kind_of(name)
+    with rooms.store.write() as connection:
+        row = cases.find(connection, kind.name, name, grounds.confirm_before(rooms)) if kind else None
+        if row is None:
+            raise ProblemError([problem("FL-ACT-005", place=name)])
+        cases.assign(connection, name, owner.strip(), by=who.strip(), at=rooms.now())
+        audit.append(
+            connection, audit.Entry(who.strip(), "case.assign", f"case:{name}", {"owner": owner.strip(), "before": row.owner}, rooms.now())
+        )
+    return {"case": name, "owner": owner.strip(), "before": row.owner}
+
+
+def counts(rooms: Rooms) -> dict[str, int]:
+    """Open cases by kind."""
+    with rooms.store.read() as connection:
+        return cases.count(connection, grounds.confirm_before(rooms))

@@ -1,0 +1,175 @@
+"""The queue of cases, derived from facts each time it is asked for, and who owns them. Called by desk; nothing of it is kept twice.
+
+Every part starts from an index that holds little but what is open, and leaves out what was decided since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from fundlink.store import bulk
+from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
+
+
+class CaseRow(NamedTuple):
+    """One open case: why it is one (a word, or several joined by commas), since when, the yen at stake, who owns it."""
+
+    name: str
+    kind: str
+    municipality_code: str
+    fund_code: str
+    since: str
+    reason: str
+    yen: int
+    owner: str
+
+
+_NET = "SUM(CASE WHEN m.to_account = '{0}' THEN m.yen WHEN m.from_account = '{0}' THEN -m.yen ELSE 0 END)"
+_MOVED = f"""
+    (SELECT m.transaction_key, {_NET.format("overpaid")} AS overpaid, {_NET.format("suspense")} AS suspense
+     FROM act_move m WHERE m.transaction_key <> '' GROUP BY m.transaction_key)"""
+_NEWEST = "o.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = o.transaction_key)"
+_OPEN = "o.outcome NOT IN ('matched', 'paid_after_limit')"
+_CARRIED_OUT = "JOIN act_event e ON e.act_id = a.id AND e.event = 'carried_out'"
+_REVERSED = f"EXISTS (SELECT 1 FROM act a {_CARRIED_OUT} WHERE a.subject = 'act:' || {{}} AND a.verb = 'reverse')"
+# an act other than waiting was carried out on the case of that name, and was not undone
+_DECIDED = f"""EXISTS (SELECT 1 FROM act d JOIN act_event f ON f.act_id = d.id AND f.event = 'carried_out'
+                       WHERE d.subject = {{}} AND d.verb <> 'wait' AND NOT {_REVERSED.format("d.id")})"""
+
+_TRANSACTIONS = f"""
+    SELECT 'transaction:' || q.transaction_key AS name, 'transaction' AS kind, q.municipality_code, q.fund_code, q.at AS since,
+           CASE WHEN q.overpaid > 0 THEN 'overpaid' ELSE q.outcome END AS reason, q.overpaid + q.suspense AS yen
+    FROM (SELECT o.transaction_key, o.outcome, o.at, r.municipality_code, r.fund_code, COALESCE(v.overpaid, 0) AS overpaid,
+                 r.amount_yen + COALESCE(v.suspense, 0) AS suspense
+          FROM outcome o JOIN receipt r ON r.id = o.receipt_id LEFT JOIN {_MOVED} v ON v.transaction_key = o.transaction_key
+          WHERE {_OPEN} AND o.outcome <> 'withdrawn' AND {_NEWEST}) q
+    WHERE q.overpaid + q.suspense > 0"""
+# a payment that is right in itself, part of whose yen an act took off its bill
+_TAKEN_OFF = f"""
+    SELECT 'transaction:' || o.transaction_key, 'transaction', r.municipality_code, r.fund_code, o.at,
+           CASE WHEN v.overpaid > 0 THEN 'overpaid' ELSE 'suspense' END, v.overpaid + v.suspense
+    FROM {_MOVED} v JOIN outcome o ON o.transaction_key = v.transaction_key JOIN receipt r ON r.id = o.receipt_id
+    WHERE {_NEWEST} AND o.outcome IN ('matched', 'paid_after_limit') AND v.overpaid + v.suspense > 0"""
+_CANCELLATIONS = f"""
+    SELECT 'cancellation:' || o.transaction_key, 'cancellation', r.municipality_code, r.fund_code, o.at, 'cancelled_first', r.amount_yen
+    FROM outcome o JOIN receipt r ON r.id = o.receipt_id
+    WHERE {_OPEN} AND o.outcome = 'withdrawn' AND {_NEWEST}
+      AND NOT EXISTS (SELECT 1 FROM receipt x WHERE x.transaction_key = o.transaction_key AND x.stage <> 'cancelled')
+      AND NOT {_DECIDED.format("'cancellation:' || o.transaction_key")}"""
+_PRELIMINARIES = """
+    SELECT 'preliminary:' || p.transaction_key, 'preliminary', p.municipality_code, p.fund_code, p.booked_on, 'not_confirmed', p.amount_yen
+    FROM receipt p WHERE p.stage = 'preliminary' AND p.booked_on < :confirm_before
+      AND NOT EXISTS (SELECT 1 FROM receipt x WHERE x.transaction_key = p.transaction_key AND x.stage IN ('confirmed', 'cancelled'))"""
+_CONFLICTS = f"""
+    SELECT 'conflict:' || v.id, 'conflict', b.municipality_code, w.fund_code, f.received_at,
+           CASE WHEN w.action = '9' THEN 'cancelled_after_payment' ELSE 'changed_after_payment' END,
+           ABS(c.total_yen - CASE WHEN w.action = '9' THEN 0 ELSE w.total_yen END)
+    FROM revision v JOIN bill b ON b.id = v.bill_id JOIN bill_version w ON w.id = v.version_id JOIN file f ON f.id = v.file_id
+    JOIN bill_version c ON c.id = {CURRENT_VERSION}
+    WHERE v.effect = 'conflict' AND NOT EXISTS (SELECT 1 FROM revision n WHERE n.bill_id = v.bill_id AND n.id > v.id)
+      AND {CURRENT_EFFECT} <> 'cancelled' AND NOT {_DECIDED.format("'conflict:' || v.id")}"""
+_RECEIVED = f"""
+    SELECT 'received:' || q.id, 'received', q.municipality_code, '', q.at, 'quarantined', q.yen
+    FROM received_file q WHERE q.state = 'quarantined'
+      AND NOT EXISTS (SELECT 1 FROM received_file x WHERE x.raw_id = q.raw_id AND x.id > q.id AND x.source = q.source)
+      AND NOT {_DECIDED.format("'received:' || q.id")}"""
+_LATER_ANSWER = """
+    EXISTS (SELECT 1 FROM message_item j JOIN message_event g ON g.message_id = j.message_id
+            WHERE j.slip_id = i.slip_id AND j.last_change_id > i.last_change_id AND g.event = 'answered'
+              AND NOT EXISTS (SELECT 1 FROM refused_slip y WHERE y.message_id = j.message_id AND y.slip_id = j.slip_id))"""
+_ALIVE = f"{SLIP_STATE} NOT IN ('cancelled', 'superseded')"
+# its newest event is no answer, and of a rejected one some slip was not taken in a later message
+_MESSAGES = f"""
+    SELECT 'message:' || m.id, 'message', m.municipality_code, '', e.at, e.event, m.yen
+    FROM message_event e JOIN message m ON m.id = e.message_id
+    WHERE e.event IN ('unknown', 'rejected') AND e.id = (SELECT MAX(x.id) FROM message_event x WHERE x.message_id = m.id)
+      AND (e.event = 'unknown' OR EXISTS (SELECT 1 FROM message_item i JOIN slip s ON s.id = i.slip_id
+             WHERE i.message_id = m.id AND {_ALIVE} AND NOT {_LATER_ANSWER}))
+      AND NOT {_DECIDED.format("'message:' || m.id")}"""
+_REFUSED = f"""
+    SELECT 'message:' || m.id, 'message', m.municipality_code, '', e.at, 'refused', SUM(w.total_yen)
+    FROM refused_slip q JOIN message_item i ON i.message_id = q.message_id AND i.slip_id = q.slip_id JOIN slip s ON s.id = q.slip_id
+    JOIN message m ON m.id = q.message_id JOIN bill_version w ON w.id = i.version_id
+    JOIN message_event e ON e.message_id = m.id AND e.event = 'answered'
+    WHERE {_ALIVE} AND NOT {_LATER_ANSWER}
+      AND NOT EXISTS (SELECT 1 FROM refused_slip n JOIN message_item k ON k.message_id = n.message_id AND k.slip_id = n.slip_id
+                      WHERE n.slip_id = q.slip_id AND k.last_change_id > i.last_change_id)
+      AND NOT {_DECIDED.format("'message:' || m.id")}
+    GROUP BY m.id, m.municipality_code, e.at"""
+_DAYS = """
+    SELECT 'day:' || d.day || '/' || d.municipality_code || '/' || d.fund_code, 'day', d.municipality_code, d.fund_code, d.at,
+           REPLACE(REPLACE(REPLACE(REPLACE(d.differences, '[', ''), ']', ''), '"', ''), ', ', ','), ABS(d.difference_yen)
+    FROM day_state d WHERE d.state = 'difference' AND d.id = (
+      SELECT MAX(x.id) FROM day_state x WHERE x.day = d.day AND x.municipality_code = d.municipality_code AND x.fund_code = d.fund_code)"""
+# the account that an outcome opens
+_ACCOUNT = "CASE WHEN {0} IN ('matched', 'paid_after_limit') THEN 'c' WHEN {0} = 'withdrawn' THEN '' ELSE 's' END"
+_OVERTAKEN = f"""
+    SELECT 'act:' || d.id, 'act', d.municipality_code, r.fund_code, MAX(o.at), 'overtaken', SUM(r.amount_yen)
+    FROM act_ground g JOIN act d ON d.id = g.act_id JOIN outcome p ON p.id = g.outcome_id JOIN receipt q ON q.id = p.receipt_id
+    JOIN outcome o ON o.transaction_key = g.transaction_key JOIN receipt r ON r.id = o.receipt_id
+    WHERE {_NEWEST} AND o.id <> p.id AND ({_ACCOUNT.format("o.outcome")} <> {_ACCOUNT.format("p.outcome")} OR q.amount_yen <> r.amount_yen)
+      AND NOT {_REVERSED.format("d.id")}
+    GROUP BY d.id, d.municipality_code, r.fund_code"""
+
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    "transaction": (_TRANSACTIONS, _TAKEN_OFF), "cancellation": (_CANCELLATIONS,), "preliminary": (_PRELIMINARIES,),
+    "conflict": (_CONFLICTS,), "received": (_RECEIVED,), "message": (_MESSAGES, _REFUSED), "day": (_DAYS,), "act": (_OVERTAKEN,),
+}  # fmt: skip
+_OWNER = "COALESCE((SELECT c.owner FROM case_owner c WHERE c.case_name = q.name ORDER BY c.id DESC LIMIT 1), '')"
+
+
+def _queue(kinds: tuple[str, ...]) -> str:
+    # the first part names the columns; with no row in it, it is there whatever was asked for
+    named = "SELECT '' AS name, '' AS kind, '' AS municipality_code, '' AS fund_code, '' AS since, '' AS reason, CAST(0 AS BIGINT) AS yen WHERE 1 = 0"
+    parts = " UNION ALL ".join((named, *(part for kind in kinds for part in _PARTS[kind])))
+    return f"""
+        SELECT * FROM (SELECT q.name, q.kind, q.municipality_code, q.fund_code, q.since, q.reason, q.yen, {_OWNER} AS owner
+                       FROM ({parts}) q) z"""
+
+
+def page(connection: Connection, filters: Mapping[str, str | None], *, after: tuple[str, str] | None, limit: int, confirm_before: str) -> list[CaseRow]:  # fmt: skip
+    """Open cases, the oldest first, behind (since, name). ``filters``: kind, municipality_code, owner."""
+    kind = filters.get("kind")
+    conditions = [f"z.{name} = :{name}" for name in ("municipality_code", "owner") if filters.get(name) is not None]
+    values: dict[str, Any] = {name: filters[name] for name in ("municipality_code", "owner") if filters.get(name) is not None}
+    if after is not None:
+        conditions.append("(z.since > :since OR (z.since = :since AND z.name > :name))")
+        values |= {"since": after[0], "name": after[1]}
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    return _rows(
+        connection, (kind,) if kind else tuple(_PARTS), f"{where} ORDER BY z.since, z.name LIMIT :limit",
+        {**values, "limit": limit, "confirm_before": confirm_before},
+    )  # fmt: skip
+
+
+def find(connection: Connection, kind: str, name: str, confirm_before: str) -> CaseRow | None:
+    """One case, None when it is not open (any more)."""
+    if kind not in _PARTS:
+        return None
+    found = _rows(connection, (kind,), "WHERE z.name = :name", {"name": name, "confirm_before": confirm_before})
+    return found[0] if found else None
+
+
+def _rows(connection: Connection, kinds: tuple[str, ...], rest: str, values: dict[str, Any]) -> list[CaseRow]:
+    if "preliminary" not in kinds:
+        del values["confirm_before"]
+    found = bulk.rows(connection, f"{_queue(kinds)} {rest}", **values)
+    return [CaseRow._make([*row[:6], int(row[6]), row[7]]) for row in found]
+
+
+def count(connection: Connection, confirm_before: str) -> dict[str, int]:
+    """How many cases of each kind are open."""
+    found = bulk.rows(
+        connection,
+        f"SELECT k.kind, COUNT(*) FROM ({_queue(tuple(_PARTS))}) k GROUP BY k.kind ORDER BY k.kind",
+        confirm_before=confirm_before,
+    )
+    return {str(kind): int(number) for kind, number in found}
+
+
+def assign(connection: Connection, name: str, owner: str, *, by: str, at: str) -> None:
+    """Give a case to somebody; an empty owner gives it back."""
+    bulk.insert_rows(connection, "case_owner", ("case_name", "owner", "assigned_by", "at"), [(name, owner, by, at)])

@@ -69,6 +69,7 @@ class _Workers(threading.Thread):
         super().__init__(daemon=True)
         self._pid, self._done = pid, threading.Event()
         self._peaks: dict[int, float] = {}
+        self._seen: set[int] = set()
 
     @property
     def peak_mib(self) -> float:
@@ -76,10 +77,12 @@ class _Workers(threading.Thread):
         return sum(self._peaks.values())
 
     def run(self) -> None:
-        """Look until told to stop."""
+        """Look until told to stop. A process seen once may be one about to become another program: it still has the task's own pages."""
         while not self._done.wait(POLL_S):
-            for pid in descendants(self._pid):
+            found = set(descendants(self._pid))
+            for pid in found & self._seen:
                 self._peaks[pid] = max(self._peaks.get(pid, 0.0), peak_mib(pid))
+            self._seen = found
 
     def stop(self) -> None:
         """No more looking."""

@@ -81,9 +81,9 @@ _STATE = {"prepared": "承認待ち", "carried_out": "承認", "refused": "却�
 
 
 def _fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
-    from fundlink.reconcile.accounts import ACCOUNTS
+    from fundlink.domain.books import PAYMENT_ACCOUNTS
 
-    words = dict(ACCOUNTS)
+    words = dict(PAYMENT_ACCOUNTS)
     for key, payment in facts.get("payments", {}).items():
         yield f"  納付 {key}: " + "  ".join(f"{words[account]} {yen(held)}" for account, held in payment["balances"].items())
     for key, bill in facts.get("bills", {}).items():
@@ -134,9 +134,9 @@ def _part(text: str) -> tuple[str, int]:
 
 
 def _act_lines(told: Mapping[str, Any], first: str) -> Iterator[str]:
-    from fundlink.reconcile.accounts import ACCOUNTS
+    from fundlink.domain.books import PAYMENT_ACCOUNTS
 
-    words = {**dict(ACCOUNTS), "": "（未収）"}
+    words = {**dict(PAYMENT_ACCOUNTS), "": "（未収）"}
     yield first
     yield f"{told['verb_ja']}  {told['case']}  理由: {told['reason']}  sha256 {told['sha256'][:16]}…"
     yield "前:"

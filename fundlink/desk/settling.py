@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from fundlink.domain.errors import ProblemError, UsageError
+from fundlink.domain.persons import same_person
 from fundlink.domain.problems import problem
 from fundlink.pipeline.rooms import Rooms
 from fundlink.pipeline.settle import Looked, fresh_of, group_json, look
@@ -144,6 +145,6 @@ def withdraw_settlement(rooms: Rooms, key: str, *, reason: str, who: str, approv
 def _decision(reason: str, who: str, approved_by: str) -> Decision:
     if not who.strip() or not approved_by.strip() or not reason.strip():
         raise UsageError("実施者（--as）・承認者（--approved-by）・理由（--reason）を指定してください。")
-    if who.strip() == approved_by.strip():
+    if same_person(who, approved_by):
         raise UsageError("実施者と承認者は別の人でなければなりません。")
     return Decision(who, approved_by, reason)

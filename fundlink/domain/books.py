@@ -11,17 +11,15 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-ACCOUNTS: tuple[tuple[str, str], ...] = (
+PAYMENT_ACCOUNTS: tuple[tuple[str, str], ...] = (
     ("collected", "収納"),
     ("overpaid", "過誤納"),
     ("suspense", "別段預り"),
     ("refunded", "還付"),
-    ("offset", "充当"),
-    ("written_off", "欠損"),
-    ("settled", "払込"),
-    ("fee", "手数料"),
-    ("credited", "入金"),
+    ("written_off", "不納欠損"),
 )
+"""Where the yen of payments (and debts given up) lie; acts move them from one to another."""
+ACCOUNTS: tuple[tuple[str, str], ...] = (*PAYMENT_ACCOUNTS, ("settled", "払込"), ("fee", "手数料"), ("credited", "入金"))
 """Where yen of the books stand. The last three are what settlement and bank say of the day."""
 YEAR_KINDS: tuple[tuple[str, str], ...] = (("current", "現年度"), ("carried_over", "滞納繰越"))
 SOURCES: tuple[tuple[str, str], ...] = (("receipt", "収納"), ("act", "振替"), ("money", "払込・入金"))

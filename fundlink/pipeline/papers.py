@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine import Connection
 
 from fundlink.connectors import core_files
-from fundlink.domain.books import ACCOUNTS, YEAR_KINDS, BookRow
+from fundlink.domain.books import ACCOUNTS, PAYMENT_ACCOUNTS, YEAR_KINDS, BookRow
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import problem
 from fundlink.formats.papers import Column, Paper, Written
@@ -33,7 +33,7 @@ _WHOSE = (
     Column("year_kind", "年度区分"),
 )  # fmt: skip
 _OUTCOMES = {rule.outcome: rule.ja for rule in (*RULES, UNDETERMINED)}
-_BALANCES = ("collected", "overpaid", "suspense", "refunded", "offset", "written_off")
+_BALANCES = tuple(name for name, _ in PAYMENT_ACCOUNTS)
 
 
 class Asked(NamedTuple):
@@ -190,13 +190,11 @@ _BREAKDOWN_COLUMNS = (
 def _overpayments(desk: Desk) -> Paper:
     windows, about, notes = _windows(desk)
     enterprise, accounts = enterprise_funds(desk.rooms), dict(ACCOUNTS)
-    overpaid = [outcome for outcome, account in ACCOUNT_OF.items() if account == "overpaid"]
     lines: list[tuple[Any, ...]] = []
     for window in windows:
-        payments = papers.payments(desk.connection, window, overpaid)
-        for entry in (*payments, *papers.moves(desk.connection, window, "overpaid")):
+        for entry in papers.moves(desk.connection, window, "overpaid"):
             year = attribute(entry.bill_year, entry.value_on, window.day, enterprise=entry.fund_code in enterprise)
-            what = _OUTCOMES.get(entry.what) or f"振替（{accounts.get(entry.what, 'なし')}）"
+            what = f"振替（{accounts.get(entry.what, 'なし')}）"
             lines.append(
                 (window.day, *desk.whose(entry.fund_code, entry.department_code, *year), entry.transaction_key, entry.bill_key, what,
                  entry.paid_on, entry.value_on, entry.sign * entry.yen)

@@ -9,15 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from fundlink.domain.books import PAYMENT_ACCOUNTS
 from fundlink.reconcile.outcomes import PAYING
 
-ACCOUNTS: tuple[tuple[str, str], ...] = (
-    ("collected", "収入（請求に当てた）"),
-    ("overpaid", "過誤納"),
-    ("suspense", "別段・歳計外"),
-    ("refunded", "還付"),
-    ("written_off", "不納欠損"),
-)
 NOWHERE = ""
 """Where a debt begins that is written off: no money came for it."""
 
@@ -53,7 +47,7 @@ def opening(outcome: str, yen: int) -> dict[str, int]:
     >>> opening("unknown_bill", 700)["suspense"], sum(opening("withdrawn", 700).values())
     (700, 0)
     """
-    return {account: yen if account == opened_by(outcome) else 0 for account, _ in ACCOUNTS}
+    return {account: yen if account == opened_by(outcome) else 0 for account, _ in PAYMENT_ACCOUNTS}
 
 
 def balanced(before: Mapping[str, int], moves: Iterable[Move]) -> dict[str, int]:

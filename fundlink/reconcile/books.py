@@ -9,22 +9,14 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from fundlink.domain.books import NO_DEPARTMENT, BookRow, MoneySum, MoveGroup, ReceiptGroup
+from fundlink.reconcile.accounts import NOWHERE, opened_by
 from fundlink.reconcile.fiscal import Attribution, attribute
+from fundlink.reconcile.outcomes import OUTCOMES
 
-ACCOUNT_OF: Mapping[str, str] = {
-    "matched": "collected",
-    "paid_after_limit": "collected",
-    "duplicate_payment": "overpaid",
-    "unknown_bill": "suspense",
-    "wrong_confirmation_number": "suspense",
-    "amount_mismatch": "suspense",
-    "paid_after_cancel": "suspense",
-    "paid_after_supersede": "suspense",
-    "undetermined": "suspense",
-}
-"""Outcome to account. ``withdrawn`` stands on none."""
+ACCOUNT_OF: Mapping[str, str] = {outcome: account for outcome in OUTCOMES if (account := opened_by(outcome)) != NOWHERE}
+"""Outcome to account, before any act. ``withdrawn`` stands on none."""
 
-_OF_THE_BILL = ("collected", "offset", "written_off")
+_OF_THE_BILL = ("collected", "written_off")
 """Accounts on which yen stand under a bill; on the others they stand under the payment they came with."""
 
 

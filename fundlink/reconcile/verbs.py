@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from fundlink.domain.books import PAYMENT_ACCOUNTS
 from fundlink.domain.problems import Problem, problem
-from fundlink.reconcile.accounts import ACCOUNTS, NOWHERE, Move, balanced
+from fundlink.reconcile.accounts import NOWHERE, Move, balanced
 from fundlink.reconcile.case_kinds import KINDS
 from fundlink.reconcile.offsetting import Debt
 
@@ -142,7 +143,7 @@ def _spent(verb: Verb, payment: Payment, wanted: Wanted) -> Iterator[Move]:
     there = {account: payment.balances[account] for account in verb.takes}
     whole = sum(there.values()) if wanted.yen is None else wanted.yen
     for target, asked in wanted.parts or ((verb.gives, whole),):
-        to_account, bill = (target, payment.bill_key) if target in dict(ACCOUNTS) else ("collected", target)
+        to_account, bill = (target, payment.bill_key) if target in dict(PAYMENT_ACCOUNTS) else ("collected", target)
         left = asked
         for account, held in there.items():
             part = min(left, held)

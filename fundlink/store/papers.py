@@ -109,7 +109,7 @@ def unpaid(connection: Connection, municipality_code: str, day: str, paying: Seq
     return (Unpaid._make([*row[:7], int(row[7]), int(row[8])]) for row in found)
 
 
-_SETTLES = "'collected', 'offset', 'written_off'"
+_SETTLES = "'collected', 'written_off'"
 
 
 def year_sums(connection: Connection, municipality_code: str, days: tuple[str, str], first_year: int) -> list[YearSum]:

@@ -677,7 +677,7 @@ class ActMove(SQLModel, table=True):
     fiscal_year: int
     transaction_key: str
     bill_id: int | None = Field(default=None, sa_type=BigKey)
-    from_account: str  # collected | overpaid | suspense | refunded | offset | written_off; '' where money or debt begins
+    from_account: str  # collected | overpaid | suspense | refunded | written_off; '' where money or debt begins
     to_account: str
     yen: int = Field(sa_type=Yen)
 

@@ -11,8 +11,7 @@ from sqlalchemy.engine import Connection
 
 from fundlink.domain.books import digest
 
-_ACCOUNT = """CASE o.outcome WHEN 'matched' THEN 'collected' WHEN 'paid_after_limit' THEN 'collected' WHEN 'duplicate_payment' THEN 'overpaid'
-    ELSE 'suspense' END"""
+_ACCOUNT = "CASE WHEN o.outcome IN ('matched', 'paid_after_limit') THEN 'collected' ELSE 'suspense' END"
 _DEPARTMENT = "COALESCE(NULLIF(v.department_code, ''), '000')"
 # what a close had seen: its receipts, each by its newest outcome up to the mark
 _SEEN = """JOIN receipt r ON r.municipality_code = c.municipality_code

@@ -68,10 +68,10 @@ CASES = {
         ("difference", ["amount_difference", *REVISED]),
     ),
     "re-ranked by a payment of another day": Case(
-        _ranked_again, {"changed": ["T1"]}, {("collected", DAY): (-1, -1001), ("overpaid", DAY): (1, 1001)}, ("difference", REVISED)
+        _ranked_again, {"changed": ["T1"]}, {("collected", DAY): (-1, -1001), ("suspense", DAY): (1, 1001)}, ("difference", REVISED)
     ),
     "re-ranked within the day": Case(
-        _ranked_again_within_the_day, {"added": ["T0"], "changed": ["T1"]}, {("overpaid", DAY): (1, 1001)}, ("difference", REVISED)
+        _ranked_again_within_the_day, {"added": ["T0"], "changed": ["T1"]}, {("suspense", DAY): (1, 1001)}, ("difference", REVISED)
     ),
     "another edition of the settlement": Case(_another_edition, {}, {}, ("difference", ["amount_difference", *REVISED])),
 }  # fmt: skip
@@ -198,11 +198,11 @@ def test_yen_moved_by_hand_stand_in_the_books_of_their_day(world: World) -> None
     world.jobs.reconcile()
     settled(world, 2002)
     world.jobs.close_day(DAY, "a", "b")
-    _moved(world, NEXT, "overpaid", "refunded", 1000)
-    _moved(world, DAY, "overpaid", "offset", 1)  # too late for its day: the next open books take it
+    _moved(world, NEXT, "suspense", "refunded", 1000)
+    _moved(world, DAY, "suspense", "overpaid", 1)  # too late for its day: the next open books take it
     _close_the_next_day(world)
     rows: list[tuple[Any, ...]] = world.sql(
         "SELECT account, yen, transactions, fiscal_year FROM day_book WHERE day = :day AND source = 'act' ORDER BY account", day=NEXT
     )
-    assert rows == [("offset", 1, 0, 2026), ("overpaid", -1001, 0, 2026), ("refunded", 1000, 0, 2026)]
+    assert rows == [("overpaid", 1, 0, 2026), ("refunded", 1000, 0, 2026), ("suspense", -1001, 0, 2026)]
     assert broken(world) == []

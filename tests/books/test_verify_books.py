@@ -20,7 +20,7 @@ PLANTED: dict[str, tuple[list[str], str, list[str]]] = {
     "a hash is changed": (["UPDATE day_close SET books_sha256 = 'x' WHERE step = 'approved'"], "", ["I-17", "I-18"]),
     "books without a close": (
         ["""INSERT INTO day_book (municipality_code, day, fund_code, department_code, fiscal_year, year_kind, source, account, value_on, transactions, yen)
-            VALUES ('990019', '2026-12-01', '601', '000', 2026, 'current', 'act', 'offset', '2026-12-01', 0, 0)"""], "", ["I-17"]),
+            VALUES ('990019', '2026-12-01', '601', '000', 2026, 'current', 'act', 'refunded', '2026-12-01', 0, 0)"""], "", ["I-17"]),
     "another year and the hash forged": (
         ["UPDATE day_book SET fiscal_year = 2025, year_kind = 'current' WHERE source = 'receipt'"], FORGED, ["I-18", "I-19"]),
     "another kind of year and the hash forged": (

@@ -587,7 +587,7 @@ CATALOGUE: dict[str, Meaning] = {
         "Ask the sender whether the date is right. Nothing was applied.",
     ),
     "FL-CTL-003": _error(
-        "団体 {code} の収納が、消込と未決の合計と合いません（収納 {receipts} 件 {receipts_yen} 円、合計 {parts} 件 {parts_yen} 円）。",
+        "団体 {code} の収納が、消込と別段預りの合計と合いません（収納 {receipts} 件 {receipts_yen} 円、合計 {parts} 件 {parts_yen} 円）。",
         "Receipts of {code} are not the sum of matched and suspense ({receipts}, {receipts_yen} yen; sum {parts}, {parts_yen} yen).",
         "`fundlink verify` を行い、結果を添えて問い合わせてください。",
         "Run `fundlink verify` and report what it says.",

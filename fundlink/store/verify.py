@@ -63,10 +63,12 @@ CHECKS: tuple[Check, ...] = (
         "SELECT COUNT(*) FROM slip",
         f"""SELECT COUNT(*) FROM (
               SELECT s.id, COALESCE((SELECT t.state FROM slip_state t WHERE t.slip_id = s.id ORDER BY t.id DESC LIMIT 1), 'issued') AS state,
-                     COALESCE(p.payments, 0) AS payments
-              FROM slip s LEFT JOIN (SELECT o.slip_id, COUNT(*) AS payments FROM outcome o WHERE o.id = {_LAST}
+                     COALESCE(p.payments, 0) AS payments, CASE WHEN a.yen > 0 THEN 1 ELSE 0 END AS lifted
+              FROM slip s LEFT JOIN (SELECT m.bill_id, SUM(CASE WHEN m.to_account IN ('collected', 'written_off') THEN m.yen ELSE 0 END
+                  - CASE WHEN m.from_account IN ('collected', 'written_off') THEN m.yen ELSE 0 END) AS yen
+                FROM act_move m WHERE m.bill_id IS NOT NULL GROUP BY m.bill_id) a ON a.bill_id = s.bill_id LEFT JOIN (SELECT o.slip_id, COUNT(*) AS payments FROM outcome o WHERE o.id = {_LAST}
                 AND o.outcome IN ('matched', 'paid_after_limit') GROUP BY o.slip_id) p ON p.slip_id = s.id) x
-            WHERE (CASE WHEN x.payments > 0 THEN 1 ELSE 0 END)
+            WHERE (CASE WHEN x.payments > 0 OR (x.lifted = 1 AND x.state IN ('paid', 'settled', 'cleared')) THEN 1 ELSE 0 END)
                 + (CASE WHEN x.state IN ('issued', 'registered', 'refused', 'unknown') THEN 1 ELSE 0 END)
                 + (CASE WHEN x.state IN ('cancelled', 'superseded') THEN 1 ELSE 0 END)
                 + (CASE WHEN x.state = 'expired' THEN 1 ELSE 0 END) <> 1
@@ -74,7 +76,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "C-02",
-        "団体・公金種目ごとに、収納＝消込＋未決（件数と円）",
+        "団体・公金種目ごとに、収納＝消込＋別段預り（件数と円）",
         "SELECT COUNT(DISTINCT transaction_key) FROM receipt",
         f"""SELECT COUNT(*) FROM (SELECT x.code, x.fund, SUM(x.n) AS n, SUM(x.yen) AS yen FROM (
               SELECT r.municipality_code AS code, r.fund_code AS fund, 1 AS n, r.amount_yen AS yen FROM receipt r

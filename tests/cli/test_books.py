@@ -81,5 +81,5 @@ def test_a_paper_is_written_to_a_file(run: Run, tied: World, tmp_path: Path) -> 
     assert f"日計表 {DAY} {CODE}: 1 行" in said.out
     assert "注: 未締め" in said.out
     assert json.loads(out.read_text("utf-8"))["foot"]["total_yen"] == 1001
-    told = run("paper", "unpaid", "--day", "2026-12-01", "--out", tmp_path / "u.csv", "--json").json
-    assert (told["rows"], told["foot"]["unpaid_yen"]) == (1, 1003)
+    told = run("paper", "unpaid", "--day", DAY, "--out", tmp_path / "u.csv", "--json").json
+    assert (told["rows"], told["foot"]["unpaid_yen"]) == (0, 0)

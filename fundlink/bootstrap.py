@@ -20,12 +20,14 @@ from fundlink.connectors import core_files
 from fundlink.connectors.eltax import EltaxGateway
 from fundlink.connectors.gateway import Gateway
 from fundlink.connectors.identity import Signer, fingerprint, make_demo_identity
+from fundlink.domain.calendar import CalendarProfile
 from fundlink.domain.errors import BusyError, ConfigurationError
 from fundlink.domain.problems import problem
+from fundlink.formats.calendars import load_calendar
 from fundlink.formats.codelists import read_code_list
 from fundlink.formats.profiles import Profile, find_profile, load_profile
 from fundlink.pipeline.rooms import Progress, Rooms
-from fundlink.store import migrate
+from fundlink.store import ageing, migrate
 from fundlink.store.engine import Store
 
 SCHEMAS = safe_xml.SCHEMAS
@@ -83,6 +85,12 @@ def profile_loader(found: Settings) -> Callable[[str], Profile]:
     return get
 
 
+def calendar_loader(found: Settings) -> Callable[[], CalendarProfile]:
+    """The calendar profile, read when it is first asked for."""
+    folder = found.calendar or SCHEMAS / "calendars" / "standard"
+    return cache(lambda: load_calendar(folder, ageing.SUBJECTS))
+
+
 def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress | None = None) -> Rooms:
     """The rooms of one process; the first call in an empty home makes folder, database and demo keys."""
     folder = _home(found)
@@ -93,6 +101,7 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
     return Rooms(
         store=store,
         profile=profile_loader(found),
+        calendar=calendar_loader(found),
         codes=code_words,
         gateway=chosen,
         signer=keys.signer,

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     gateway_timeout_s: float = Field(default=30.0, gt=0, description="1回の通信の上限秒数 / timeout of one call")
     gateway_attempts: int = Field(default=4, ge=1, le=8, description="通信の最大試行回数 / attempts of one call")
     profiles: Path | None = Field(default=None, description="追加プロファイルの置き場所（先に探す） / extra profiles, searched first")
+    calendar: Path | None = Field(
+        default=None, description="営業日の暦の置き場所。空なら同梱のもの / folder of the calendar; empty: the shipped one"
+    )
     now: dt.datetime | None = Field(default=None, description="業務時刻を固定する（試験用） / fixes business time")
     host: str = Field(default="127.0.0.1", description="serve の待受アドレス / address of serve")
     port: int = Field(default=8080, ge=0, le=65535, description="serve の待受ポート / port of serve")

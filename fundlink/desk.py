@@ -11,6 +11,7 @@ from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
 from fundlink.domain.states import FILE_EVENTS, in_japanese
 from fundlink.domain.values import is_municipality_code
+from fundlink.pipeline import absence
 from fundlink.pipeline.closing import two_persons
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile import suggestions
@@ -58,6 +59,12 @@ def reissue(rooms: Rooms, name: str, who: str, approved_by: str) -> dict[str, An
         "bill_key": bill.bill_key, "issue_count": count, "institution_code": bill.institution_code, "case_key": case_key,
         "confirmation_number": number, "superseded_case_key": bill.case_key,
     }  # fmt: skip
+
+
+def waive(rooms: Rooms, ticket: dict[str, Any]) -> dict[str, Any]:
+    """Declare that no (further) file of a kind comes for a business day; the watermark no longer waits for it."""
+    two_persons(ticket["who"], ticket["approved_by"])
+    return absence.waive(rooms, ticket)
 
 
 def explain_payment(rooms: Rooms, transaction_key: str) -> dict[str, Any]:

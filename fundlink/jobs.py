@@ -15,9 +15,9 @@ from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
-from fundlink.domain.errors import BusyError, OutcomeUnknownError, ProblemError
+from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import Problem, problem
-from fundlink.pipeline import Rooms, Ticket, closing, papers
+from fundlink.pipeline import Rooms, Ticket, absence, closing, papers, unpaid
 from fundlink.pipeline.days import show_day
 from fundlink.pipeline.papers import Asked
 from fundlink.store import vault
@@ -100,7 +100,7 @@ class Jobs:
 
     def reconcile(self, day: str | None = None, municipality: str | None = None, *, dry_run: bool = False) -> Ticket:
         """Classify what came and tie the days. With ``dry_run`` the same report and no trace."""
-        keys = ("outcomes", "outcomes_yen", "days")
+        keys = ("outcomes", "outcomes_yen", "days", "control", "problems")
         return self._verb("reconcile", {"day": day, "municipality": municipality}, keys, dry_run=dry_run)
 
     def export(self, out: Path) -> Ticket:
@@ -157,6 +157,28 @@ class Jobs:
         with self._stream("desk"):
             return desk.roll_back(self.rooms, file_id, who, approved_by)
 
+    def expected(self, ticket: Ticket) -> Ticket:
+        """Which files should have come, and which have not; reads only. Ticket: day, until, municipality, all."""
+        return absence.expected(self.rooms, ticket)
+
+    def watermark(self, until: str | None = None, municipality: str | None = None) -> Ticket:
+        """Whether everything up to a day is in, applied and posted, and why not; reads only."""
+        return absence.watermark(self.rooms, {"until": until, "municipality": municipality})
+
+    def ageing(self, municipality: str | None = None) -> Ticket:
+        """What has waited longer than its limit; reads only."""
+        return absence.aged(self.rooms, {"municipality": municipality})
+
+    def unpaid(self, until: str, municipality: str, out: Path) -> Ticket:
+        """The list of unpaid bills at a cut-off, refused until all that tells of payments is in."""
+        with self._stream("reconcile"):
+            return unpaid.list_unpaid(self.rooms, {"until": until, "municipality": municipality, "out": str(out)})
+
+    def waive(self, ticket: Ticket) -> Ticket:
+        """Two persons declare that a file will not come. Ticket: municipality, kind, day, reason, who, approved_by."""
+        with self._stream("desk"):
+            return desk.waive(self.rooms, ticket)
+
     def round(self) -> dict[str, Any]:
         """One turn of the worker: drop folders, then the four verbs that need nobody."""
         told: dict[str, Any] = {"intake": []}
@@ -168,7 +190,16 @@ class Jobs:
         told["collect"] = self.collect()
         told["reconcile"] = self.reconcile()
         told["export"] = self.export(self.rooms.folder / "outbox" / "core")
+        told["absent"] = self._absent()
         return told
+
+    def _absent(self) -> dict[str, Any]:
+        """How many expected files are late or missing; a calendar that cannot tell stops nothing else."""
+        try:
+            counts = self.expected({})["counts"]
+        except ConfigurationError as error:
+            return {"problems": problems_json(error.problems)}
+        return {state: counts[state] for state in ("late", "missing")}
 
     def work(self, stop: threading.Event, interval_s: float, tell: Any) -> None:
         """Turn after turn until ``stop``; a problem of one turn is told and does not end the work."""

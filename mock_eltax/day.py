@@ -66,7 +66,10 @@ class Line(NamedTuple):
 
 
 def close_day(world: World, day: str, institution_code: str | None = None) -> dict[str, Any]:
-    """Close the day of one institution or of all that have open payments or a closed day; the answer names every file of that day."""
+    """Close the day of one institution or of all that have open payments or a closed day; the answer names every file of that day.
+
+    An institution that is named is closed also when nobody paid: its receipt file then says so, with no record in it.
+    """
     with world.ledger.reading() as connection:
         codes = _institutions(connection, day, institution_code)
     for code in codes:
@@ -80,7 +83,10 @@ def _institutions(connection: sqlite3.Connection, day: str, wanted: str | None) 
     query = """SELECT institution_code FROM payments WHERE booked_on IS NULL AND paid_on <= :day
       UNION SELECT institution_code FROM days WHERE day = :day ORDER BY 1"""
     found = [row[0] for row in connection.execute(query, {"day": day})]
-    return [code for code in found if wanted in (None, code)]
+    if wanted is None or wanted in found:
+        return [code for code in found if wanted in (None, code)]
+    known = connection.execute("SELECT 1 FROM institutions WHERE institution_code = ?", (wanted,)).fetchone()
+    return [wanted] if known else []
 
 
 def _close(close: Close) -> None:
@@ -107,6 +113,9 @@ def _write_receipts(close: Close) -> None:
             total = sum(row["amount_yen"] for row in part)
             document = write("ReceiptFile", _header(close, file_id, len(part), total), (RECEIPT % tuple(row) for row in part))
             _keep(close, "receipt", f"{file_id}.xml", seal(document, close.world.identity))
+    if not serial:
+        file_id = f"receipt-{close.institution_code}-{_compact(close.day)}-001"
+        _keep(close, "receipt", f"{file_id}.xml", seal(write("ReceiptFile", _header(close, file_id, 0, 0), ()), close.world.identity))
 
 
 def _settle(close: Close) -> list[Line]:
@@ -161,7 +170,9 @@ def _header(close: Close, file_id: str, records: int, total_yen: int) -> Iterato
 
 def _keep(close: Close, kind: str, name: str, body: bytes) -> None:
     row = (name.partition(".")[0], close.institution_code, kind, name, close.day, hashlib.sha256(body).hexdigest(), len(body), body)
-    close.connection.execute("INSERT INTO files VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    # every institution counts its own files, so that it sees when one is missing
+    serial = "(SELECT COUNT(*) + 1 FROM files WHERE institution_code = ?)"
+    close.connection.execute(f"INSERT INTO files VALUES({serial}, ?, ?, ?, ?, ?, ?, ?, ?)", (close.institution_code, *row))
 
 
 def _report(connection: sqlite3.Connection, day: str, codes: list[str]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from fundlink import bootstrap
-from fundlink.config import Settings
+from fundlink.config import TOKYO, Settings
 from fundlink.connectors.identity import make_demo_identity
 from fundlink.connectors.in_memory import InMemoryGateway
 from fundlink.domain.records import BillingRecord, ReceiptRecord, SettlementRecord
@@ -33,10 +35,21 @@ class World(NamedTuple):
         with self.jobs.rooms.store.read() as connection:
             return [tuple(row) for row in connection.execute(sa.text(statement), values)]
 
+    def at(self, instant: str) -> World:
+        """The same world at another business time (ISO, Asia/Tokyo)."""
+        moment = dt.datetime.fromisoformat(instant).replace(tzinfo=TOKYO)
+        return World(Jobs(replace(self.jobs.rooms, clock=lambda: moment)), self.twin, self.folder)
+
     def intake(
-        self, records: Iterable[BillingRecord], *, name: str = "bills.csv", profile: str = "standard", **more: Any
+        self,
+        records: Iterable[BillingRecord],
+        *,
+        name: str = "bills.csv",
+        profile: str = "standard",
+        header: dict[str, Any] | None = None,
+        **more: Any,
     ) -> dict[str, Any]:
-        """Write records in a profile's form and take the file."""
+        """Write records in a profile's form and take the file; ``header`` overrides what its header record states."""
         path = self.folder / name
         rows = list(records)
         header = {
@@ -45,6 +58,7 @@ class World(NamedTuple):
             "file_business_day": DAY,
             "file_sequence": "1",
             "record_count": len(rows),
+            **(header or {}),
         }
         path.write_bytes(b"".join(self.jobs.rooms.profile(profile).message("billing").writer(rows, header)))
         return self.jobs.intake(path, profile, **more)
@@ -74,24 +88,29 @@ class World(NamedTuple):
         case_key, confirmation = self.slip(number)
         return receipt(key, case_key, confirmation, **{"amount_yen": bill(number).total_yen, **more})
 
-    def receive(self, records: Iterable[ReceiptRecord]) -> dict[str, Any]:
-        """The gateway sends these receipts; collect."""
-        rows = list(records)
-        header = _header("R", len(rows), sum(row.amount_yen for row in rows))
-        self.twin.put(INSTITUTION, "receipt", DAY, pieces=self.jobs.rooms.profile("gateway").message("receipt").writer(rows, header))
+    def receive(self, records: Iterable[ReceiptRecord], day: str = DAY) -> dict[str, Any]:
+        """The gateway sends these receipts as the file of a business day; collect."""
+        self.offer(records, day)
         return self.jobs.collect()
 
-    def settle(self, records: Iterable[SettlementRecord]) -> dict[str, Any]:
+    def offer(self, records: Iterable[ReceiptRecord], day: str = DAY, stated: str = "") -> str:
+        """The gateway holds these receipts as the file of a business day (``stated`` in it, where that differs); its file id."""
+        rows = list(records)
+        header = _header("R", len(rows), sum(row.amount_yen for row in rows), stated or day)
+        written = self.jobs.rooms.profile("gateway").message("receipt").writer(rows, header)
+        return self.twin.put(INSTITUTION, "receipt", day, pieces=written)
+
+    def settle(self, records: Iterable[SettlementRecord], day: str = DAY) -> dict[str, Any]:
         """The gateway sends a settlement notice; collect."""
         rows = list(records)
-        header = _header("S", len(rows), sum(row.gross_yen for row in rows))
-        self.twin.put(INSTITUTION, "settlement", DAY, pieces=self.jobs.rooms.profile("gateway").message("settlement").writer(rows, header))
+        header = _header("S", len(rows), sum(row.gross_yen for row in rows), day)
+        self.twin.put(INSTITUTION, "settlement", day, pieces=self.jobs.rooms.profile("gateway").message("settlement").writer(rows, header))
         return self.jobs.collect()
 
 
-def _header(letter: str, count: int, total: int) -> dict[str, Any]:
+def _header(letter: str, count: int, total: int, day: str = DAY) -> dict[str, Any]:
     return {
-        "message_id": f"{letter}-{count}-{total}", "municipality_code": CODE, "institution_code": INSTITUTION, "business_day": DAY,
+        "message_id": f"{letter}-{count}-{total}", "municipality_code": CODE, "institution_code": INSTITUTION, "business_day": day,
         "created_at": "2026-11-20T23:59:00+09:00", "record_count": count, "total_yen": total,
     }  # fmt: skip
 

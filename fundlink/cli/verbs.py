@@ -123,7 +123,7 @@ def reconcile(
     with jobs("reconcile") as work:
         result = work.reconcile(day, dry_run=dry_run)
     emit(result, as_json=as_json, words=reconcile_words)
-    return 0
+    return 1 if result["problems"] else 0
 
 
 def reconcile_words(result: Mapping[str, Any]) -> str:
@@ -137,7 +137,7 @@ def reconcile_words(result: Mapping[str, Any]) -> str:
         f"{d['day']} {d['municipality_code']} {d['fund_code'] or '---'}: {in_japanese(d['state'], DAY_STATES)}  収納 {yen(d['receipts_yen'])}  払込 {yen(d['settled_yen'])}  手数料 {yen(d['fee_yen'])}  入金 {yen(d['credited_yen'])}  差 {yen(d['difference_yen'])}"
         for d in result["days"]
     ]
-    return "\n".join(lines) or "収納はまだありません。"
+    return "\n".join([*lines, *problem_lines(result["problems"])]) or "収納はまだありません。"
 
 
 def export(out: Annotated[Path, typer.Option(help="引渡し先のフォルダー")], as_json: Json = False) -> int:

@@ -90,7 +90,8 @@ class InMemoryGateway:
         number = len(self._files) + 1
         file_id = f"{kind}-{number}"
         digest = hashlib.sha256(body).hexdigest()
-        self._files[file_id] = (RemoteFile(file_id, number, kind, f"{institution_code}-{file_id}", business_day, digest, len(body)), body)
+        sequence = 1 + sum(remote.name.startswith(institution_code) for remote, _ in self._files.values())
+        self._files[file_id] = (RemoteFile(file_id, sequence, kind, f"{institution_code}-{file_id}", business_day, digest, len(body)), body)
         return file_id
 
     def _answer(self, message_id: str, body: bytes) -> bytes:

@@ -484,6 +484,96 @@ CATALOGUE: dict[str, Meaning] = {
         "`fundlink keys` で確かめてください。",
         "Check with `fundlink keys`.",
     ),
+    # --- calendars, streams of files, what has not come
+    "FL-CAL-001": _error(
+        "暦の誤り: {detail}",
+        "Fault in the calendar: {detail}",
+        "示された行を直してください（FUNDLINK_CALENDAR のフォルダー）。",
+        "Correct the line shown in the folder of FUNDLINK_CALENDAR.",
+    ),
+    "FL-CAL-002": _error(
+        "暦 {name} に {year} 年の祝日がありません。",
+        "The calendar {name} has no holidays for {year}.",
+        "暦の祝日の表にその年を加えてください。",
+        "Add that year to the holidays of the calendar.",
+    ),
+    "FL-SEQ-001": _error(
+        "ファイルの連番が進んでいません（{actual}、取込済みは {newest} まで）。古いファイルの渡し直しのおそれがあります。",
+        "The file sequence does not advance ({actual}; taken up to {newest}): perhaps an old file again.",
+        "渡すファイルを確かめてください。正しい内容なら、次の連番で作り直してください。何も取り込んでいません。",
+        "Check the file; if it is right, make it again with the next number. Nothing was applied.",
+    ),
+    "FL-SEQ-002": _warning(
+        "ファイルの連番が飛んでいます（次は {expected} のはずが {actual}）。取り込みました。",
+        "The file sequence has a gap ({expected} expected, {actual} found); the file was taken.",
+        "間のファイルがないか送り元に確かめてください。あれば、次の連番で作り直してもらいます。",
+        "Ask the sender for the files between; they have to be made again with the next number.",
+    ),
+    "FL-SEQ-003": _error(
+        "古い業務日のファイルです（{day}、届いている最新は {newest}）。",
+        "A file of an old business day ({day}; the newest is {newest}).",
+        "前のファイルを渡していないか、送り元に確かめてください。何も反映していません。",
+        "Check whether an old file was handed over. Nothing was applied.",
+    ),
+    "FL-SEQ-004": _error(
+        "業務日が古すぎるファイルです（{day}、今日は {today}、限度は {limit} 日）。",
+        "The business day is too old ({day}; today is {today}, the limit {limit} days).",
+        "前年などの古いファイルでないか、送り元に確かめてください。正しいときは暦の guards を直してから渡し直します。何も反映していません。",
+        "Check whether it is a file of last year; if it is right, change guards in the calendar. Nothing was applied.",
+    ),
+    "FL-SEQ-005": _error(
+        "ファイルの中の業務日（{stated}）が、通知された業務日（{announced}）と違います。",
+        "The business day in the file ({stated}) is not the announced one ({announced}).",
+        *_ASK_SENDER,
+    ),
+    "FL-SEQ-006": _warning(
+        "ファイルの連番が 1 から振り直されています（前は {newest}）。取り込みました。",
+        "The file sequence starts again from 1 (it was {newest}); the file was taken.",
+        "年度替わりなど、振り直しの理由を送り元に確かめてください。",
+        "Ask the sender why the numbers start again.",
+    ),
+    "FL-CTL-003": _error(
+        "団体 {code} の収納が、消込と未決の合計と合いません（収納 {receipts} 件 {receipts_yen} 円、合計 {parts} 件 {parts_yen} 円）。",
+        "Receipts of {code} are not the sum of matched and suspense ({receipts}, {receipts_yen} yen; sum {parts}, {parts_yen} yen).",
+        "`fundlink verify` を行い、結果を添えて問い合わせてください。",
+        "Run `fundlink verify` and report what it says.",
+    ),
+    "FL-WTM-001": _error(
+        "{day} の{kind}ファイルが届いていません（{state}、予定は {due}）。",
+        "The {kind_en} file of {day} is not in ({state_en}; due {due}).",
+        "`fundlink collect` を行い、届かないときは送り手に確かめてください。",
+        "Run `fundlink collect`; ask the sender if it does not come.",
+    ),
+    "FL-WTM-002": _error(
+        "まだ突き合わせていない収納が {count} 件あります。",
+        "{count} receipts are not posted.",
+        "`fundlink reconcile` を行ってください。",
+        "Run `fundlink reconcile`.",
+    ),
+    "FL-WTM-003": _error(
+        "{day} の{kind}ファイルが隔離されたままです。",
+        "A {kind_en} file of {day} is quarantined.",
+        "原因を直して `fundlink collect --retry` を行うか、正しいファイルが届いたあとで `fundlink waive` を行ってください。",
+        "Remove the cause and run `fundlink collect --retry`, or `fundlink waive` once the right file is in.",
+    ),
+    "FL-WTM-004": _error(
+        "ゲートウェイの一覧で、受け取っていない番号があります（{first}〜{last}）。",
+        "Files {first} to {last} of the gateway's list were never seen.",
+        "`fundlink collect` を行い、続くときは相手に確かめてください。",
+        "Run `fundlink collect`; ask the other side if it stays.",
+    ),
+    "FL-WTM-005": _error(
+        "{until} までに届くはずのファイルがありません（予定は {since} から）。届いたと言い切れません。",
+        "No file is expected up to {until} (expected since {since}), so nothing proves that all is in.",
+        "日付を確かめるか、暦の expected.csv に始まりの日を書いてください。",
+        "Check the day, or write the first day into expected.csv of the calendar.",
+    ),
+    "FL-WTM-006": _error(
+        "その日の{kind}ファイルは待っていません（{day}）。",
+        "No {kind_en} file of {day} is waited for.",
+        "`fundlink expected` で、届いていないファイルを確かめてください。",
+        "See `fundlink expected` for what has not come.",
+    ),
     # --- days and files taken back
     "FL-DAY-002": _error(
         "その日の収納・払込・入金の記録がありません。", "Nothing is recorded for that day.", "日付を確かめてください。", "Check the day."

@@ -20,7 +20,8 @@ from fundlink.formats.message import Message
 from fundlink.formats.reading import Reader
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.pipeline.submit import GATEWAY_PROFILE
-from fundlink.store import audit, bills, files, receipts, vault
+from fundlink.reconcile.sequence import judge_gateway_file, order_of
+from fundlink.store import audit, bills, files, receipts, streams, vault
 
 SOURCE = "gateway"
 _PLURAL = {"receipt": "receipts", "settlement": "settlements", "bank_credit": "bank_credits"}
@@ -36,7 +37,12 @@ class _Taken(NamedTuple):
     pinned: bytes
 
 
-_Rows = tuple[list[tuple[Any, ...]], int]
+class _Rows(NamedTuple):
+    """What was read of a file: rows for the store, their yen, and the business day that it states itself."""
+
+    rows: list[tuple[Any, ...]]
+    yen: int
+    business_day: str | None
 
 
 def fetch(rooms: Rooms, ticket: Ticket) -> Ticket:
@@ -100,7 +106,7 @@ def _keep(rooms: Rooms, remote: RemoteFile, counts: Ticket) -> tuple[bytes, int]
 def _noted(rooms: Rooms, code: str, remote: RemoteFile, raw_id: int) -> dict[str, Any]:
     return {
         "source": SOURCE, "remote_id": remote.file_id, "kind": remote.kind, "name": remote.name, "municipality_code": code,
-        "business_day": remote.business_day, "raw_id": raw_id, "at": rooms.now(),
+        "business_day": remote.business_day, "raw_id": raw_id, "sequence": remote.sequence, "at": rooms.now(),
     }  # fmt: skip
 
 
@@ -108,13 +114,13 @@ def _take_in(rooms: Rooms, taken: _Taken, read: Future[_Rows], counts: Ticket) -
     """Store what was read, or quarantine the file with the reason."""
     noted = taken.noted
     try:
-        rows, yen = read.result()
-        _apply(rooms, noted, rows, yen, counts)
+        _apply(rooms, noted, read.result(), counts)
     except ProblemError as error:
         detail = {"name": noted["name"], "codes": sorted({told.code for told in error.problems})}
         entry = audit.Entry(SOURCE, "collect.quarantine", f"received:{noted['remote_id']}", detail, rooms.now())
         with rooms.store.write() as connection:
-            receipts.add_received(connection, {**noted, "state": "quarantined"}, error.problems)
+            values = {**noted, "state": "quarantined", "sequence_order": _order(connection, noted)}
+            receipts.add_received(connection, values, error.problems)
             audit.append(connection, entry)
         counts["quarantined"] += 1
         counts["problems"] += [told._replace(place=told.place or noted["name"]).as_json() for told in error.problems[:20]]
@@ -138,10 +144,10 @@ def retry(rooms: Rooms, ticket: Ticket) -> Ticket:
 
 
 def _quarantined(rooms: Rooms, waiting: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    for remote_id, kind, name, code, business_day, raw_id in waiting:
+    for remote_id, kind, name, code, business_day, raw_id, sequence in waiting:
         yield {
             "source": SOURCE, "remote_id": f"{remote_id.split('#')[0]}#{uuid.uuid4().hex}", "kind": kind, "name": name,
-            "municipality_code": code, "business_day": business_day, "raw_id": raw_id, "at": rooms.now(),
+            "municipality_code": code, "business_day": business_day, "raw_id": raw_id, "sequence": sequence, "at": rooms.now(),
         }  # fmt: skip
 
 
@@ -164,7 +170,7 @@ def _read(rooms: Rooms, taken: _Taken) -> _Rows:
         rows += [(line, code, *record) for line, record in chunk.rows]
     _check_owner(reader, code, kind)
     yen = sum(row[2 + message.record._fields.index("gross_yen" if kind == "settlement" else "amount_yen")] for row in rows)
-    return rows, yen
+    return _Rows(rows, yen, reader.header.get("business_day"))
 
 
 def _opened(rooms: Rooms, kind: str, taken: _Taken) -> tuple[Message, bytes]:
@@ -184,15 +190,35 @@ def _check_owner(reader: Reader, code: str, kind: str) -> None:
         raise ProblemError([problem("FL-RCP-005")])
 
 
-def _apply(rooms: Rooms, noted: dict[str, Any], rows: list[tuple[Any, ...]], yen: int, counts: Ticket) -> None:
-    kind = noted["kind"]
+def _order(connection: Any, noted: dict[str, Any]) -> str:
+    """How a file's number in the list stands to those taken before."""
+    code, sequence = noted["municipality_code"], noted["sequence"]
+    return order_of(streams.highest_sequence(connection, code), sequence, known=streams.is_taken(connection, code, sequence))
+
+
+def _check_age(rooms: Rooms, connection: Any, noted: dict[str, Any], stated: str | None) -> str:
+    """The business day a file is of; an old or replayed one is refused, unless the very same bytes were applied: they change nothing."""
+    code, announced = noted["municipality_code"], noted["business_day"]
+    newest = streams.newest_day(connection, code, noted["kind"])
+    refused = judge_gateway_file(newest, announced, stated, today=rooms.today(), guards=rooms.calendar().guards)
+    if refused is not None and not streams.is_known_content(connection, code, noted["raw_id"]):
+        raise ProblemError([refused])
+    return stated or str(announced)
+
+
+def _apply(rooms: Rooms, noted: dict[str, Any], read: _Rows, counts: Ticket) -> None:
+    kind, rows, yen = noted["kind"], read.rows, read.yen
     with rooms.store.write() as connection:
         bills.hold(connection, noted["municipality_code"])  # a bill is paid from here on, or was not until here
+        day = _check_age(rooms, connection, noted, read.business_day)
         arrival = receipts.stage(connection, kind, rows)
         if arrival.contradictions:
             code = "FL-RCP-002" if kind == "receipt" else "FL-SET-001"
             raise ProblemError([problem(code, line=position, place=key) for position, key in arrival.contradictions[:1000]])
-        values = {**noted, "state": "applied", "records": len(rows), "duplicates": arrival.duplicates, "yen": yen}
+        values = {
+            **noted, "business_day": day, "sequence_order": _order(connection, noted), "state": "applied", "records": len(rows),
+            "duplicates": arrival.duplicates, "yen": yen,
+        }  # fmt: skip
         receipts.store_arrivals(connection, kind, receipts.add_received(connection, values))
         detail = {"kind": kind, "records": len(rows), "new": arrival.new, "yen": yen}
         audit.append(connection, audit.Entry(SOURCE, "collect.apply", f"received:{noted['remote_id']}", detail, rooms.now()))

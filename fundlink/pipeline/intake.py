@@ -12,7 +12,6 @@ import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,13 @@ from fundlink.domain.problems import Problem, problem
 from fundlink.domain.records import BillingRecord
 from fundlink.formats.reading import Chunk, Reader
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
-from fundlink.store import audit, bills, files, vault
+from fundlink.reconcile.sequence import Position, Verdict, judge_bill_file
+from fundlink.store import audit, bills, files, streams, vault
 from fundlink.store.vault import Kept
 
 SHOWN_PROBLEMS = 1000
 _ALL_PROBLEMS = 1_000_000
 _NUMBERS = ("read", "accepted", "created", "updated", "unchanged", "cancelled", "conflicts", "rejected", "accepted_yen", "rejected_yen")
-RESULT_BLOCK = 1_000
 _FORMULA = frozenset("=+-@\t")
 RESULT_WORDS = {"0": "変更なし", "1": "追加", "2": "更新", "3": "取消", "7": "警告", "9": "エラー"}
 
@@ -111,7 +110,8 @@ def load(rooms: Rooms, ticket: Ticket) -> Ticket:
         loading.take(reader, lambda rows: rows * size // max(kept.raw.taken, 1))  # type: ignore[attr-defined]
     except ProblemError as error:
         return _quarantine(rooms, file_id, error.problems, loading)
-    return {"read": loading.read, "municipality_code": loading.municipality_code}
+    stated = {name: reader.header.get(name) or None for name in ("file_sequence", "file_business_day")}
+    return {"read": loading.read, "municipality_code": loading.municipality_code, **stated}
 
 
 @contextmanager
@@ -247,15 +247,44 @@ def accept(rooms: Rooms, ticket: Ticket) -> Ticket:
         if state.event == "accepted":
             return {}
         known = code in {row[0] for row in files.municipalities(connection)}
-        if rooms.production and code and not known:
-            refused = True
-        else:
-            refused = False
+        verdict = _place(rooms, connection, ticket)
+        refused = problem("FL-MUN-003", actual=code) if rooms.production and code and not known else verdict.refusal
+        if refused is None:
+            _note_place(rooms, connection, ticket, verdict)
             _take_effect(rooms, connection, file_id, ticket)
-    if refused:
-        loading = _Loading(rooms, file_id, code, 0)
-        return _quarantine(rooms, file_id, [problem("FL-MUN-003", actual=code)], loading)
+    if refused is not None:
+        return _quarantine(rooms, file_id, [refused], _Loading(rooms, file_id, code, 0))
     return {}
+
+
+def _position(ticket: Ticket) -> Position:
+    """The number and business day that the header of a file states."""
+    stated = str(ticket.get("file_sequence") or "").strip()
+    return Position(int(stated) if stated.isdecimal() else None, ticket.get("file_business_day"))
+
+
+def _stream(ticket: Ticket) -> str:
+    """The files of one profile and municipality follow each other."""
+    return f"{ticket['profile']}:{ticket['municipality_code']}"
+
+
+def _place(rooms: Rooms, connection: Any, ticket: Ticket) -> Verdict:
+    """Where the file stands in its stream; one that states nothing stands nowhere."""
+    given = _position(ticket)
+    if given == Position(None, None):
+        return Verdict("")
+    last = streams.last_bill_file(connection, _stream(ticket))
+    return judge_bill_file(Position(*last) if last else None, given, rooms.today(), rooms.calendar().guards)
+
+
+def _note_place(rooms: Rooms, connection: Any, ticket: Ticket, verdict: Verdict) -> None:
+    given = _position(ticket)
+    if given == Position(None, None):
+        return
+    values = {**given._asdict(), "stream": _stream(ticket), "sequence_order": verdict.order, "at": rooms.now()}
+    streams.add_position(connection, int(ticket["file_id"]), values)
+    if verdict.remark is not None:
+        bills.stage_problems(connection, int(ticket["file_id"]), [verdict.remark])
 
 
 def _take_effect(rooms: Rooms, connection: Any, file_id: int, ticket: Ticket) -> None:
@@ -312,14 +341,13 @@ def result_lines(rooms: Rooms, file_id: int) -> Iterator[bytes]:
                 yield _csv_lines([_result_cells(told.line or "", "9" if told.severity == "error" else "7", "", "", told)])
         if quarantined:
             return
-        results = files.row_results(connection, file_id)
-        while block := list(islice(results, RESULT_BLOCK)):
-            yield _csv_lines(_result_cells(*row) for row in block)
+        for stretch in files.row_results(connection, file_id):
+            yield _csv_lines([_result_cells(*row) for row in stretch])
 
 
 def _result_cells(line: int | str, result: str, bill_key: str, core_key: str, told: Problem | None) -> Sequence[Any]:
     if told is None:
-        return (line, result, RESULT_WORDS[result], bill_key, _plain(core_key), "", "", "", "", "")
+        return (line, result, RESULT_WORDS[result], bill_key, core_key and _plain(core_key), "", "", "", "", "")
     shown = told.as_json()
     cells = (shown.get("code"), shown.get("ja") or shown.get("field"), shown.get("column"), shown.get("message"), shown.get("next"))
     shown_cells = ("" if cell is None else _plain(str(cell)) for cell in cells)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from fundlink.domain.problems import Problem, problem
 from fundlink.domain.states import states_before
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.reconcile.outcomes import PAYING, Evidence, every_rule
 from fundlink.reconcile.totals import DayFacts, judge_day
-from fundlink.store import audit, bills, books, days, outcomes, revisions
+from fundlink.store import audit, bills, books, control, days, outcomes, revisions
 from fundlink.store import touched as touched_rows
 from fundlink.store.days import DayRow, DaySums
 
@@ -81,11 +82,20 @@ def tell(rooms: Rooms, ticket: Ticket) -> Ticket:
     with rooms.store.read() as connection:
         counted = outcomes.count_outcomes(connection, ticket.get("day"), ticket.get("municipality"))
         rows = days.newest(connection, ticket.get("day"), ticket.get("municipality"))
+        identity = control.controls(connection, PAYING)
+    wrong = [row for row in identity if not row.ties]
     return {
+        "control": [{**row._asdict(), "ok": row.ties} for row in identity],
+        "problems": [_does_not_tie(row).as_json() for row in wrong],
         "outcomes": {name: count for name, count, _ in counted},
         "outcomes_yen": {name: yen for name, _, yen in counted},
         "days": [day_json(row) for row in rows],
     }
+
+
+def _does_not_tie(row: control.Control) -> Problem:
+    parts = {"parts": row.matched + row.suspense, "parts_yen": row.matched_yen + row.suspense_yen}
+    return problem("FL-CTL-003", code=row.municipality_code, receipts=row.receipts, receipts_yen=row.receipts_yen, **parts)
 
 
 def day_json(row: DayRow) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from fundlink.connectors.gateway import Gateway
 from fundlink.connectors.identity import Signer
+from fundlink.domain.calendar import CalendarProfile
 from fundlink.formats.profiles import Profile
 from fundlink.store.engine import Store
 
@@ -42,6 +43,7 @@ class Rooms:
 
     store: Store
     profile: Callable[[str], Profile]
+    calendar: Callable[[], CalendarProfile]
     codes: Callable[[str], Mapping[str, str]]  # a code list by name: code to Japanese word
     gateway: Gateway
     signer: Callable[[], Signer]

@@ -27,11 +27,24 @@ VERSION_COLUMNS: tuple[str, ...] = (
     "case_key", "confirmation_number",
 )  # fmt: skip
 
-# the version that holds the current content of bill b, and what the newest effective revision was
-CURRENT_VERSION = """
-    COALESCE((SELECT r.version_id FROM revision r WHERE r.bill_id = b.id AND r.effect <> 'conflict' ORDER BY r.id DESC LIMIT 1), b.id)"""
-CURRENT_EFFECT = """
-    COALESCE((SELECT r.effect FROM revision r WHERE r.bill_id = b.id AND r.effect <> 'conflict' ORDER BY r.id DESC LIMIT 1), 'created')"""
+
+def _newest_effective(bill_id: str, column: str, otherwise: str) -> str:
+    return f"""
+    COALESCE((SELECT r.{column} FROM revision r WHERE r.bill_id = {bill_id} AND r.effect <> 'conflict' ORDER BY r.id DESC LIMIT 1), {otherwise})"""
+
+
+def current_version_of(bill_id: str) -> str:
+    """The version that holds the current content of the bill with the id in that column."""
+    return _newest_effective(bill_id, "version_id", bill_id)
+
+
+def current_effect_of(bill_id: str) -> str:
+    """What the newest effective revision of that bill was."""
+    return _newest_effective(bill_id, "effect", "'created'")
+
+
+CURRENT_VERSION = current_version_of("b.id")
+CURRENT_EFFECT = current_effect_of("b.id")
 
 
 def slip_state_of(slip_id: str) -> str:

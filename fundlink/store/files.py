@@ -38,14 +38,8 @@ class FileState(NamedTuple):
     profile_digest: str
 
 
-class RowResult(NamedTuple):
-    """One line of the row-result file; a line with several problems has several rows."""
-
-    line: int
-    result: str  # 0 unchanged, 1 added, 2 updated, 3 cancelled, 7 warning, 9 error
-    bill_key: str
-    core_key: str
-    problem: Problem | None
+RowResult = tuple[int, str, str, str, Problem | None]
+"""A line, its result code, bill key, 連携キー, and one problem of it if it has any: made for every line of a file, so it is bare."""
 
 
 def add_file(connection: Connection, values: Mapping[str, Any]) -> int:
@@ -141,7 +135,7 @@ def _problem(row: Any) -> Problem:
     return Problem(code, line, column, field, ja, tuple((name, value) for name, value in json.loads(args or "[]")), place)
 
 
-def row_results(connection: Connection, file_id: int) -> Iterator[RowResult]:
+def row_results(connection: Connection, file_id: int) -> Iterator[list[RowResult]]:
     """Every line of a file and what became of it, in order, a stretch of lines at a time.
 
     Each stretch is a few looks into one index each: a join of all that a line may have made the files without faults, nearly
@@ -155,14 +149,14 @@ def row_results(connection: Connection, file_id: int) -> Iterator[RowResult]:
         bulk.scalar(connection, "SELECT MAX(line) FROM rejected_row WHERE file_id = :file", file=file_id) or 0,
     )
     for above in range(0, last, STRETCH):
-        yield from _stretch(connection, file_id, above)
+        yield _stretch(connection, file_id, above)
 
 
 def _id(file_id: int, line: int = 0) -> int:
     return (file_id << LINE_BITS) + line
 
 
-def _stretch(connection: Connection, file_id: int, above: int) -> Iterator[RowResult]:
+def _stretch(connection: Connection, file_id: int, above: int) -> list[RowResult]:
     """The lines after ``above``, STRETCH of them at most."""
     ids = {"low": _id(file_id, above), "high": _id(file_id, above + STRETCH)}
     own = {"file": file_id, "low": above, "high": above + STRETCH}
@@ -181,10 +175,16 @@ def _stretch(connection: Connection, file_id: int, above: int) -> Iterator[RowRe
     for row in bulk.rows(connection, told, **own):
         problems.setdefault(row[1], []).append(_problem(row))
     known = {row[0]: row for row in versions}
+    results: list[RowResult] = []
     for line in sorted(known.keys() | rejected) if rejected else known:
         _, version, key, core_key = known.get(line, (line, 0, "", ""))
+        if line not in problems and version in made and line not in rejected:
+            results.append((line, "1", key, core_key, None))
+            continue
         for problem in problems.get(line, _NONE):
-            yield RowResult(line, _result_code(version in made, effects.get(version), line in rejected, problem), key, core_key, problem)
+            code = _result_code(version in made, effects.get(version), line in rejected, problem)
+            results.append((line, code, key, core_key, problem))
+    return results
 
 
 def _result_code(made: bool, effect: str | None, rejected: bool, problem: Problem | None) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk, marks
-from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, DEAD, SLIP_STATE
+from fundlink.store.bills import DEAD, SLIP_STATE, current_effect_of, current_version_of
 
 
 class IssuedSlip(NamedTuple):
@@ -48,9 +48,14 @@ _NEWEST_ISSUE = "s.issue_count = (SELECT MAX(n.issue_count) FROM slip n WHERE n.
 # known to the gateway, not handed over, and still the slip by which this bill is to be paid
 _SLIP_WAITS = f"""
     {_NOT_GIVEN} AND {SLIP_STATE} IN ('registered', 'paid', 'settled', 'cleared')
-    AND w.total_yen > 0 AND {CURRENT_EFFECT} <> 'cancelled' AND {_NEWEST_ISSUE}"""
+    AND w.total_yen > 0 AND {current_effect_of("s.bill_id")} <> 'cancelled' AND {_NEWEST_ISSUE}"""
 _SLIPS_GIVEN = "slips handed over:"
-_OF_ASKED = "f.profile IN (SELECT profile FROM asked_profile)"
+# laid out before anything is looked up: conditions with lookups in them make every way to join seem equally dear
+_LAID_OUT = """
+    laid_out AS MATERIALIZED (
+      SELECT g.id, g.bill_id, g.issue_count, g.municipality_code, f.profile, q.state_id
+      FROM newly_registered q CROSS JOIN slip g CROSS JOIN bill b CROSS JOIN file f
+      WHERE g.id = q.slip_id AND b.id = g.bill_id AND f.id = b.file_id AND f.profile IN (SELECT profile FROM asked_profile))"""
 
 
 def list_slip_groups(connection: Connection, profiles: Sequence[str]) -> list[tuple[str, str, int, int]]:
@@ -63,10 +68,8 @@ def list_slip_groups(connection: Connection, profiles: Sequence[str]) -> list[tu
         bulk.run(
             connection,
             f"""INSERT INTO waiting_slip (slip_id, version_id, municipality_code, profile)
-                SELECT s.id, w.id, s.municipality_code, f.profile
-                FROM newly_registered q CROSS JOIN slip s JOIN bill b ON b.id = s.bill_id
-                JOIN bill_version w ON w.id = {CURRENT_VERSION} JOIN file f ON f.id = b.file_id
-                WHERE s.id = q.slip_id AND {_OF_ASKED} AND {_SLIP_WAITS}""",
+                WITH {_LAID_OUT} SELECT s.id, w.id, s.municipality_code, s.profile
+                FROM laid_out s CROSS JOIN bill_version w WHERE w.id = {current_version_of("s.bill_id")} AND {_SLIP_WAITS}""",
         )
     bulk.analyze(connection, "waiting_slip")
     found = bulk.rows(
@@ -119,9 +122,8 @@ def note_given(connection: Connection, profiles: Sequence[str], until: int, at: 
         return
     left = bulk.scalar(
         connection,
-        f"""SELECT MIN(q.state_id) FROM newly_registered q CROSS JOIN slip s JOIN bill b ON b.id = s.bill_id
-            JOIN file f ON f.id = b.file_id
-            WHERE s.id = q.slip_id AND {_OF_ASKED} AND {_NOT_GIVEN} AND {SLIP_STATE} NOT IN {DEAD} AND {_NEWEST_ISSUE}""",
+        f"""WITH {_LAID_OUT} SELECT MIN(s.state_id) FROM laid_out s
+            WHERE {_NOT_GIVEN} AND {SLIP_STATE} NOT IN {DEAD} AND {_NEWEST_ISSUE}""",
     )
     for profile in profiles:
         marks.move(connection, _SLIPS_GIVEN + profile, until if left is None else int(left) - 1, at)

@@ -55,10 +55,10 @@ def known(connection: Connection, source: str, remote_ids: Sequence[str]) -> set
 
 
 def quarantined(connection: Connection) -> Sequence[Any]:
-    """Files that were quarantined and not applied since: (remote_id, kind, name, municipality_code, business_day, raw_id), oldest first."""
+    """Files that were quarantined and not applied since: (remote_id, kind, name, municipality_code, business_day, raw_id, sequence), oldest first."""
     return bulk.rows(
         connection,
-        """SELECT q.remote_id, q.kind, q.name, q.municipality_code, q.business_day, q.raw_id FROM received_file q
+        """SELECT q.remote_id, q.kind, q.name, q.municipality_code, q.business_day, q.raw_id, q.sequence FROM received_file q
            WHERE q.state = 'quarantined' AND NOT EXISTS (
              SELECT 1 FROM received_file a WHERE a.raw_id = q.raw_id AND a.id > q.id AND a.source = q.source) ORDER BY q.id""",
     )

@@ -87,6 +87,20 @@ class FileEvent(SQLModel, table=True):
     at: str
 
 
+class FilePosition(SQLModel, table=True):
+    """Where an accepted bill file stands in its stream, by the number and business day that its header states."""
+
+    __tablename__ = "file_position"
+    __table_args__ = (sa.Index("file_position_by_stream", "stream", "id"),)
+    id: int = _key()
+    stream: str  # profile:municipality
+    file_id: int = Field(sa_type=BigKey, foreign_key="file.id")
+    sequence: int | None = Field(default=None, sa_type=sa.BigInteger)
+    business_day: str | None = None
+    sequence_order: str  # first | next | gap | restart, "" without a number
+    at: str
+
+
 class SerialBlock(SQLModel, table=True):
     """Serial numbers handed out for case keys, in blocks; a gap is harmless, a number given twice impossible."""
 
@@ -286,7 +300,12 @@ class ReceivedFile(SQLModel, table=True):
     """A file taken from the gateway or the drop folder, and whether it was applied."""
 
     __tablename__ = "received_file"
-    __table_args__ = (sa.UniqueConstraint("source", "remote_id", name="received_once"), _yen("yen"))
+    __table_args__ = (
+        sa.UniqueConstraint("source", "remote_id", name="received_once"),
+        sa.Index("received_by_day", "municipality_code", "kind", "business_day"),
+        sa.Index("received_by_sequence", "municipality_code", "sequence"),
+        _yen("yen"),
+    )
     id: int = _key()
     source: str
     remote_id: str
@@ -300,6 +319,8 @@ class ReceivedFile(SQLModel, table=True):
     duplicates: int
     yen: int = Field(sa_type=Yen)
     problems: str = "[]"
+    sequence: int | None = Field(default=None, sa_type=sa.BigInteger)  # its number in the gateway's list of the institution
+    sequence_order: str | None = None  # how that stands to the highest one before: first | next | gap | late | again
     at: str
 
 
@@ -590,6 +611,55 @@ class ActMove(SQLModel, table=True):
     bill_id: int | None = Field(default=None, sa_type=BigKey)
     from_account: str  # collected | overpaid | suspense | refunded | offset | written_off; '' where money or debt begins
     to_account: str
+    yen: int = Field(sa_type=Yen)
+
+
+class AbsenceWaiver(SQLModel, table=True):
+    """Two persons say that no (further) file of a kind is to come for a business day; covers what was quarantined of it so far."""
+
+    __tablename__ = "absence_waiver"
+    __table_args__ = (sa.Index("absence_waiver_by_day", "municipality_code", "kind", "business_day"),)
+    id: int = _key()
+    municipality_code: str
+    kind: str
+    business_day: str
+    received_until: int = Field(sa_type=sa.BigInteger)  # the newest received file when it was said
+    reason: str
+    by: str
+    approved_by: str
+    at: str
+
+
+class UnpaidList(SQLModel, table=True):
+    """A list of unpaid bills that was given out, and what it rests on."""
+
+    __tablename__ = "unpaid_list"
+    id: int = _key()
+    municipality_code: str
+    until: str
+    last_received_id: int = Field(sa_type=sa.BigInteger)  # the newest received file when it was made
+    last_outcome_id: int = Field(sa_type=sa.BigInteger)
+    bills: int = Field(sa_type=sa.BigInteger)
+    yen: int = Field(sa_type=Yen)
+    at: str
+
+
+class UnpaidListDay(SQLModel, table=True):
+    """A business day whose receipts a list of unpaid bills rests on."""
+
+    __tablename__ = "unpaid_list_day"
+    list_id: int = Field(sa_type=BigKey, primary_key=True, foreign_key="unpaid_list.id")
+    business_day: str = Field(primary_key=True)
+
+
+class UnpaidListFile(SQLModel, table=True):
+    """The file of one fund of a list of unpaid bills."""
+
+    __tablename__ = "unpaid_list_file"
+    list_id: int = Field(sa_type=BigKey, primary_key=True, foreign_key="unpaid_list.id")
+    fund_code: str = Field(primary_key=True)
+    raw_id: int = Field(sa_type=BigKey, foreign_key="raw.id")
+    bills: int = Field(sa_type=sa.BigInteger)
     yen: int = Field(sa_type=Yen)
 
 

@@ -17,7 +17,7 @@ FIRST = 1_000_000_000
 """Notice numbers of the bills made here start above this; those that a test takes in lie below."""
 AT = "2026-10-01T09:00:00+09:00"
 _LINES = 1 << 24
-_FILES = _MESSAGES = 2_000
+FILES = _MESSAGES = 2_000
 
 
 def _series(count: int) -> str:
@@ -27,30 +27,30 @@ def _series(count: int) -> str:
 _CODE = f"CASE WHEN g.n % 2 = 0 THEN '{CODES[0]}' ELSE '{CODES[1]}' END"
 _SHORT = f"CASE WHEN g.n % 2 = 0 THEN '{CODES[0][:5]}' ELSE '{CODES[1][:5]}' END"
 # every file holds 30 bills, so that no single file is most of the table
-_FILE = f"(g.n % {_FILES} + 1)"
-_BILL = f"(CAST({_FILE} AS BIGINT) * {_LINES} + g.n / {_FILES} + 2)"
+_FILE = f"(g.n % {FILES} + 1)"
+_BILL = f"(CAST({_FILE} AS BIGINT) * {_LINES} + g.n / {FILES} + 2)"
 _NOTICE = f"('000000' || CAST({FIRST} + g.n AS TEXT))"
 _KEY = f"({_CODE} || '~601~2026~2026~' || {_NOTICE} || '~01~~')"
 _CASE = "('6012026' || CAST(9000000000000 + g.n AS TEXT))"
 _DAY = "('2026-0' || CAST(g.n % 9 + 1 AS TEXT) || '-' || CAST(g.n / 9 % 18 + 10 AS TEXT))"
 
 _TABLES: tuple[tuple[int, str, str], ...] = (
-    (_FILES, "raw (sha256, size, direction, kind, name, kept_at)", f"'sha' || CAST(g.n AS TEXT), 10, 'in', 'billing', 'x.csv', '{AT}'"),
-    (_FILES, "raw_piece (raw_id, seq, data)", "g.n, 0, :data"),
-    (_FILES, "file (raw_id, sha256, profile, profile_digest, name, channel, municipality_wanted, received_at)",
+    (FILES, "raw (sha256, size, direction, kind, name, kept_at)", f"'sha' || CAST(g.n AS TEXT), 10, 'in', 'billing', 'x.csv', '{AT}'"),
+    (FILES, "raw_piece (raw_id, seq, data)", "g.n, 0, :data"),
+    (FILES, "file (raw_id, sha256, profile, profile_digest, name, channel, municipality_wanted, received_at)",
      f"g.n, 'sha' || CAST(g.n AS TEXT), 'standard', 'digest', 'x.csv', 'file', '', '{AT}'"),
-    (_FILES, "file_event (file_id, event, municipality_code, summary, at)", f"g.n, 'received', '', '{{}}', '{AT}'"),
-    (_FILES, "file_event (file_id, event, municipality_code, summary, at)", f"g.n, 'accepted', {_CODE}, '{{}}', '{AT}'"),
+    (FILES, "file_event (file_id, event, municipality_code, summary, at)", f"g.n, 'received', '', '{{}}', '{AT}'"),
+    (FILES, "file_event (file_id, event, municipality_code, summary, at)", f"g.n, 'accepted', {_CODE}, '{{}}', '{AT}'"),
     (BILLS, ("bill_version (id, file_id, line, bill_key, content, municipality_code, fund_code, levy_year, relevant_year, fiscal_year, "
      "notice_number, installment, subject_code, child_number, addressee_number, department_code, charge_yen, reminder_fee_yen, "
      "late_charge_yen, total_yen, due_on, payable_until, action, core_key, case_key, confirmation_number)"),
-     (f"{_BILL}, {_FILE}, g.n / {_FILES} + 2, {_KEY}, 'content' || CAST(g.n AS TEXT), {_CODE}, '601', 2026, 2026, 2026 - g.n % 5, "
+     (f"{_BILL}, {_FILE}, g.n / {FILES} + 2, {_KEY}, 'content' || CAST(g.n AS TEXT), {_CODE}, '601', 2026, 2026, 2026 - g.n % 5, "
      f"{_NOTICE}, '01', '', '', '', '000', 1000, 0, 0, 1000, '2026-11-30', '2027-01-09', '1', 'C' || CAST(g.n AS TEXT), {_CASE}, '123456'")),
     (BILLS, "bill (id, bill_key, municipality_code, file_id)", f"{_BILL}, {_KEY}, {_CODE}, {_FILE}"),
     (BILLS, "slip (bill_id, issue_count, municipality_code, institution_code, case_key, confirmation_number, issued_at)",
      f"{_BILL}, 1, {_CODE}, {_SHORT}, {_CASE}, '123456', '{AT}'"),
-    (BILLS // 10, "row_problem (file_id, line, code, severity, args)", f"{_FILE}, g.n / {_FILES} + 2, 'FL-CHR-002', 'warning', '[]'"),
-    (BILLS // 10, "rejected_row (file_id, line, yen)", f"{_FILE}, 900 + g.n / {_FILES}, 0"),
+    (BILLS // 10, "row_problem (file_id, line, code, severity, args)", f"{_FILE}, g.n / {FILES} + 2, 'FL-CHR-002', 'warning', '[]'"),
+    (BILLS // 10, "rejected_row (file_id, line, yen)", f"{_FILE}, 900 + g.n / {FILES}, 0"),
     (_MESSAGES, "message (id, municipality_code, raw_id, records, yen, created_at)", f"'M' || CAST(g.n AS TEXT), {_CODE}, 1, 200, 0, '{AT}'"),
     (_MESSAGES, "message_event (message_id, event, detail, at)", f"'M' || CAST(g.n AS TEXT), 'stored', '', '{AT}'"),
     (_MESSAGES, "message_event (message_id, event, detail, at)", f"'M' || CAST(g.n AS TEXT), 'answered', '', '{AT}'"),

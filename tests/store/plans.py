@@ -18,6 +18,10 @@ _OWN = re.compile(r"\b(pg_catalog|pg_advisory|sqlite_master|set_config|pg_try)",
 _WORDS = {"where", "join", "left", "on", "order", "group", "set", "select", "values", "limit", "cross", "using", "inner", "union"}
 
 
+MANY = 1_000
+"""Rows of a table that nobody should read in a loop."""
+
+
 class Scan(NamedTuple):
     """A whole table, or a whole index of it, read by one statement."""
 
@@ -36,6 +40,8 @@ class Watcher:
     def __init__(self, grown: Sequence[str]) -> None:
         self.grown, self.verb = frozenset(grown), ""
         self.scans: list[Scan] = []
+        self.repeats: list[Scan] = []
+        """Tables of many rows that PostgreSQL means to read once a row of another one."""
         self.explained = 0
 
     def note(self, _connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool) -> None:
@@ -45,8 +51,12 @@ class Watcher:
         values = parameters[0] if executemany else parameters
         self.explained += 1
         told = " ".join(statement.split())
-        found = self._sqlite(cursor, statement, values) if context.dialect.name == "sqlite" else self._postgresql(cursor, statement, values)
-        self.scans += [Scan(self.verb, table, how, told) for table, how in found]
+        if context.dialect.name == "sqlite":
+            self.scans += [Scan(self.verb, table, how, told) for table, how in self._sqlite(cursor, statement, values)]
+            return
+        plan = _explained(cursor, statement, values)
+        self.scans += [Scan(self.verb, table, how, told) for table, how in self._scanned(plan, limited=False)]
+        self.repeats += [Scan(self.verb, table, "read once a row", told) for table in _read_again(plan)]
 
     def _sqlite(self, cursor: Any, statement: str, values: Any) -> Iterator[tuple[str, str]]:
         names = _aliases(statement, self.grown)
@@ -54,13 +64,6 @@ class Watcher:
             match = re.match(r"SCAN (\S+)(.*)", row[3])
             if match and match[1] in names:
                 yield names[match[1]], f"SCAN{match[2]}"
-
-    def _postgresql(self, cursor: Any, statement: str, values: Any) -> Iterator[tuple[str, str]]:
-        with cursor.connection.cursor() as beside:
-            beside.execute(f"EXPLAIN (FORMAT JSON) {statement}", values or None)
-            told = beside.fetchone()[0]
-        plan = told if isinstance(told, list) else json.loads(told)
-        yield from self._scanned(plan[0]["Plan"], limited=False)
 
     def _scanned(self, node: dict[str, Any], *, limited: bool) -> Iterator[tuple[str, str]]:
         """Sequential scans, and index scans that no condition bounds, unless only their first rows are wanted."""
@@ -70,6 +73,26 @@ class Watcher:
             yield table, kind
         for child in node.get("Plans", []):
             yield from self._scanned(child, limited=kind == "Limit")
+
+
+def _explained(cursor: Any, statement: str, values: Any) -> dict[str, Any]:
+    with cursor.connection.cursor() as beside:
+        beside.execute(f"EXPLAIN (FORMAT JSON) {statement}", values or None)
+        told = beside.fetchone()[0]
+    plan: dict[str, Any] = (told if isinstance(told, list) else json.loads(told))[0]["Plan"]
+    return plan
+
+
+def _read_again(node: dict[str, Any]) -> Iterator[str]:
+    """Tables of MANY rows on the inner side of a loop, read from end to end in each turn. How many turns the planner expects is not asked: it is wrong there."""
+    inner = [child for child in node.get("Plans", []) if child.get("Parent Relationship") == "Inner"]
+    while node["Node Type"] == "Nested Loop" and inner and inner[0]["Node Type"] in ("Materialize", "Memoize"):
+        inner = inner[0]["Plans"]
+    for child in inner:
+        if node["Node Type"] == "Nested Loop" and child["Node Type"] in ("Seq Scan", "CTE Scan") and child["Plan Rows"] >= MANY:
+            yield str(child.get("Relation Name") or child.get("CTE Name"))
+    for child in node.get("Plans", []):
+        yield from _read_again(child)
 
 
 def _aliases(statement: str, grown: frozenset[str]) -> dict[str, str]:

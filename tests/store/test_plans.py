@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from tests.builders import CODE, DAY, World, bill, receipt, world
 from tests.store import grown
 from tests.store.plans import Scan, Watcher, watched
 
-NEW = 50
+NEW, LARGE = 50, 3_000
 NEXT = "2026-11-24"
 VERBS = ("intake", "submit", "intake of changes", "submit of changes", "collect", "reconcile", "close", "export", "collect again",
          "reconcile again", "close again", "export again", "papers", "nothing to do")  # fmt: skip
@@ -56,10 +56,10 @@ def _offer(found: World, prefix: str, numbers: Sequence[int], **changed: object)
     found.jobs.collect = collect  # type: ignore[method-assign]
 
 
-def _live(found: World, watcher: Watcher, out: Path, tell: Callable[[str], AbstractContextManager[None]]) -> None:
-    """Every verb of a small day, twice: fresh bills, then changes, cancellations and money that comes again."""
-    jobs, new = found.jobs, range(1, NEW + 1)
-    changes = [bill(number, **({"action": "9"} if number % 2 else {"charge_yen": 7})) for number in range(1, 11)]
+def _live(found: World, watcher: Watcher, out: Path, tell: Callable[[str], AbstractContextManager[None]], count: int = NEW) -> None:
+    """Every verb of a day, twice: fresh bills, then changes, cancellations and money that comes again."""
+    jobs, new = found.jobs, range(1, count + 1)
+    changes = [bill(number, **({"action": "9"} if number % 2 else {"charge_yen": 7})) for number in range(1, count // 5 + 1)]
     acts: tuple[Callable[[], object], ...] = (
         lambda: found.intake(map(bill, new), name="a.csv"),
         jobs.submit,
@@ -79,11 +79,11 @@ def _live(found: World, watcher: Watcher, out: Path, tell: Callable[[str], Abstr
     for verb, act in zip(VERBS, acts, strict=True):
         watcher.verb = "offer"
         if verb == "collect":
-            _offer(found, "P", new[10:30], stage="preliminary")
+            _offer(found, "P", new[count // 5 : count * 3 // 5], stage="preliminary")
         if verb == "collect again":
-            _offer(found, "P", new[10:30])
-            _offer(found, "Q", new[15:20], paid_on="2026-11-19")
-            _offer(found, "N", new[30:35], booked_on=NEXT)
+            _offer(found, "P", new[count // 5 : count * 3 // 5])
+            _offer(found, "Q", new[count * 3 // 10 : count * 2 // 5], paid_on="2026-11-19")
+            _offer(found, "N", new[count * 3 // 5 : count * 7 // 10], booked_on=NEXT)
         watcher.verb = verb
         with tell(verb):
             act()
@@ -141,7 +141,7 @@ class _Counters:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Day:
     """A small day in a grown database, once for all tests of this module."""
     folder = tmp_path_factory.mktemp("plans")
     with ExitStack() as held:
@@ -155,7 +155,7 @@ def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         watcher = held.enter_context(watched(grown.GROWN))
         _live(found, watcher, folder / "out", counters)
         found.jobs.rooms.close()
-        yield Day(request.param, [scan for scan in watcher.scans if scan.verb != "offer"], watcher.explained, counters.read)
+    return Day(request.param, [scan for scan in watcher.scans if scan.verb != "offer"], watcher.explained, counters.read)
 
 
 def test_no_statement_of_a_small_day_reads_a_grown_table_whole(day: Day) -> None:
@@ -176,6 +176,19 @@ def test_a_small_day_reads_few_rows(day: Day) -> None:
         and table not in MANY_ROWS.get(verb.removesuffix(" again").removesuffix(" of changes"), ())
     }
     assert not many
+
+
+def test_no_statement_of_a_large_day_reads_a_table_once_a_row(tmp_path: Path, postgresql_server: str) -> None:
+    """What a planner chooses for fifty bills says nothing of thousands: a table laid out for the day must not be gone through again and again."""
+    with postgresql.database(postgresql_server, f"plans{uuid.uuid4().hex}") as url:
+        found = world(tmp_path, url)
+        grown.fill(found)
+        with watched(grown.GROWN) as watcher:
+            _live(found, watcher, tmp_path / "out", lambda _verb: nullcontext(), LARGE)
+        found.jobs.rooms.close()
+    repeats = dict.fromkeys(scan for scan in watcher.repeats if scan.verb != "offer")
+    assert watcher.explained > 100
+    assert not repeats, "\n".join(map(str, repeats))
 
 
 def test_the_watch_sees_a_whole_table(tmp_path: Path, database_url: str) -> None:

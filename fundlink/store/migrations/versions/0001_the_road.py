@@ -14,6 +14,22 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        "absence_waiver",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("business_day", sa.String(), nullable=False),
+        sa.Column("received_until", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("approved_by", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("absence_waiver", schema=None) as batch_op:
+        batch_op.create_index("absence_waiver_by_day", ["municipality_code", "kind", "business_day"], unique=False)
+
+    op.create_table(
         "act",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("verb", sa.String(), nullable=False),
@@ -379,6 +395,18 @@ def upgrade() -> None:
     with op.batch_alter_table("slip_state", schema=None) as batch_op:
         batch_op.create_index("slip_state_by_slip", ["slip_id", "id"], unique=False)
 
+    op.create_table(
+        "unpaid_list",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("municipality_code", sa.String(), nullable=False),
+        sa.Column("until", sa.String(), nullable=False),
+        sa.Column("last_received_id", sa.BigInteger(), nullable=False),
+        sa.Column("last_outcome_id", sa.BigInteger(), nullable=False),
+        sa.Column("bills", sa.BigInteger(), nullable=False),
+        sa.Column("yen", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
     op.create_table("used_profile", sa.Column("profile", sa.String(), nullable=False), sa.PrimaryKeyConstraint("profile"))
     op.create_table(
         "act_event",
@@ -506,6 +534,8 @@ def upgrade() -> None:
         sa.Column("duplicates", sa.Integer(), nullable=False),
         sa.Column("yen", sa.BigInteger(), nullable=False),
         sa.Column("problems", sa.String(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=True),
+        sa.Column("sequence_order", sa.String(), nullable=True),
         sa.Column("at", sa.String(), nullable=False),
         sa.CheckConstraint("yen >= 0", name="yen_not_negative"),
         sa.ForeignKeyConstraint(
@@ -515,6 +545,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("source", "remote_id", name="received_once"),
     )
+    with op.batch_alter_table("received_file", schema=None) as batch_op:
+        batch_op.create_index("received_by_day", ["municipality_code", "kind", "business_day"], unique=False)
+        batch_op.create_index("received_by_sequence", ["municipality_code", "sequence"], unique=False)
+
     op.create_table(
         "revision",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -533,6 +567,33 @@ def upgrade() -> None:
         batch_op.create_index("revision_by_bill", ["bill_id", "id"], unique=False)
         batch_op.create_index("revision_by_version", ["version_id"], unique=False)
 
+    op.create_table(
+        "unpaid_list_day",
+        sa.Column("list_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("business_day", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["list_id"],
+            ["unpaid_list.id"],
+        ),
+        sa.PrimaryKeyConstraint("list_id", "business_day"),
+    )
+    op.create_table(
+        "unpaid_list_file",
+        sa.Column("list_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("fund_code", sa.String(), nullable=False),
+        sa.Column("raw_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("bills", sa.BigInteger(), nullable=False),
+        sa.Column("yen", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["list_id"],
+            ["unpaid_list.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["raw_id"],
+            ["raw.id"],
+        ),
+        sa.PrimaryKeyConstraint("list_id", "fund_code"),
+    )
     op.create_table(
         "bank_credit",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -597,6 +658,24 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("file_event", schema=None) as batch_op:
         batch_op.create_index("file_event_by_file", ["file_id", "id"], unique=False)
+
+    op.create_table(
+        "file_position",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("stream", sa.String(), nullable=False),
+        sa.Column("file_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=True),
+        sa.Column("business_day", sa.String(), nullable=True),
+        sa.Column("sequence_order", sa.String(), nullable=False),
+        sa.Column("at", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["file_id"],
+            ["file.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("file_position", schema=None) as batch_op:
+        batch_op.create_index("file_position_by_stream", ["stream", "id"], unique=False)
 
     op.create_table(
         "message_event",
@@ -725,6 +804,10 @@ def downgrade() -> None:
         batch_op.drop_index("message_event_by_message")
 
     op.drop_table("message_event")
+    with op.batch_alter_table("file_position", schema=None) as batch_op:
+        batch_op.drop_index("file_position_by_stream")
+
+    op.drop_table("file_position")
     with op.batch_alter_table("file_event", schema=None) as batch_op:
         batch_op.drop_index("file_event_by_file")
 
@@ -735,12 +818,18 @@ def downgrade() -> None:
         batch_op.drop_index("bank_credit_by_reference")
 
     op.drop_table("bank_credit")
+    op.drop_table("unpaid_list_file")
+    op.drop_table("unpaid_list_day")
     with op.batch_alter_table("revision", schema=None) as batch_op:
         batch_op.drop_index("revision_by_version")
         batch_op.drop_index("revision_by_bill")
         batch_op.drop_index(batch_op.f("ix_revision_file_id"))
 
     op.drop_table("revision")
+    with op.batch_alter_table("received_file", schema=None) as batch_op:
+        batch_op.drop_index("received_by_sequence")
+        batch_op.drop_index("received_by_day")
+
     op.drop_table("received_file")
     op.drop_table("raw_piece")
     with op.batch_alter_table("message", schema=None) as batch_op:
@@ -762,6 +851,7 @@ def downgrade() -> None:
 
     op.drop_table("act_event")
     op.drop_table("used_profile")
+    op.drop_table("unpaid_list")
     with op.batch_alter_table("slip_state", schema=None) as batch_op:
         batch_op.drop_index("slip_state_by_slip")
 
@@ -839,3 +929,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_act_municipality_code"))
 
     op.drop_table("act")
+    with op.batch_alter_table("absence_waiver", schema=None) as batch_op:
+        batch_op.drop_index("absence_waiver_by_day")
+
+    op.drop_table("absence_waiver")

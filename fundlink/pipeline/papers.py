@@ -20,6 +20,7 @@ from fundlink.domain.books import ACCOUNTS, YEAR_KINDS, BookRow
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import problem
 from fundlink.formats.papers import Column, Paper, Written
+from fundlink.pipeline import absence
 from fundlink.pipeline.closing import books_of, enterprise_funds
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile.books import ACCOUNT_OF, year_of_group
@@ -211,9 +212,10 @@ _OVERPAID_COLUMNS = (
 
 
 def _unpaid(desk: Desk) -> Paper:
-    waiting = closing.receipts_without_outcome(desk.connection)
-    if waiting:  # a bill must not be called unpaid while its payment lies unread
-        raise ProblemError([problem("FL-DAY-005", count=waiting)])
+    (town,) = absence.towns(desk.rooms, desk.connection, desk.municipality_code)
+    mark = absence.judged(desk.rooms, desk.connection, town, desk.asked.day)
+    if not mark.given:  # a bill must not be called unpaid while its payment lies somewhere
+        raise ProblemError(mark.reasons)
     funds = desk.rooms.codes("fund_codes")
     lines = (
         (row.fund_code, funds.get(row.fund_code, ""), row.department_code, str(row.fiscal_year), row.notice_number, row.installment,

@@ -210,10 +210,9 @@ _OVERPAID_COLUMNS = (
 
 
 def _unpaid(desk: Desk) -> Paper:
-    # a bill must not be called unpaid while its payment lies unread, or has not come
     (town,) = absence.towns(desk.rooms, desk.connection, desk.municipality_code)
     mark = absence.judged(desk.rooms, desk.connection, town, desk.asked.day)
-    if not mark.given:
+    if not mark.given:  # a bill must not be called unpaid while its payment lies somewhere
         raise ProblemError(mark.reasons)
     funds = desk.rooms.codes("fund_codes")
     lines = (

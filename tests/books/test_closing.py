@@ -167,3 +167,32 @@ def test_a_rehearsal_tells_the_same_and_leaves_no_trace(world: World) -> None:
     assert world.jobs.approve_close(DAY, "b") == second
     assert both["closed"] == second["closed"]
     assert both["books"] == second["books"]
+
+
+def test_each_municipality_closes_for_itself(tied: World) -> None:
+    """Another municipality's payment arrives between the two steps: only its own day has to be prepared again."""
+    other, short = "990027", "99002"
+    theirs = [bill(number, municipality_code=other) for number in (1, 2)]
+    rows = tied.jobs.rooms.profile("standard").message("billing").writer(theirs, {"municipality_code": other})
+    tied.intake_bytes(b"".join(rows), name="other.csv")
+    tied.jobs.submit()
+    slips = tied.sql("SELECT case_key, confirmation_number FROM slip WHERE municipality_code = :code ORDER BY id", code=other)
+
+    def pays(at: int) -> None:
+        paid = receipt(f"X{at}", *slips[at], institution_code=short, amount_yen=theirs[at].total_yen)
+        header = {"message_id": f"X-{at}", "municipality_code": other, "institution_code": short, "business_day": DAY,
+                  "created_at": "2026-11-20T23:59:00+09:00", "record_count": 1, "total_yen": paid.amount_yen}  # fmt: skip
+        tied.twin.put(short, "receipt", DAY, pieces=tied.jobs.rooms.profile("gateway").message("receipt").writer([paid], header))
+        assert tied.jobs.collect()["receipts"] == 1
+        tied.jobs.reconcile()
+
+    pays(0)
+    told = tied.jobs.prepare_close(DAY, "a", override="x")
+    assert [(one["municipality_code"], one["ties"]) for one in told["prepared"]] == [(CODE, True), (other, False)]
+    pays(1)
+    told = tied.jobs.approve_close(DAY, "b")
+    assert [(one["municipality_code"], one["reason"]) for one in told["books"]] == [(CODE, "")]
+    assert [(one["municipality_code"], one["code"]) for one in told["refused"]] == [(other, "FL-DAY-013")]
+    assert tied.jobs.close_day(DAY, "a", "b", municipality=other, override="y")["books"][0]["reason"] == "y"
+    assert {one["municipality_code"] for one in tied.jobs.day(DAY)["municipalities"]} == {CODE, other}
+    assert broken(tied) == []

@@ -144,18 +144,19 @@ def test_the_month_names_the_days_it_leaves_out(month: World) -> None:
 
 
 def test_the_unpaid_list_holds_what_is_due_and_not_paid(month: World) -> None:
-    """Bill 7 was never paid, the others are due later."""
-    found = _json(month, "unpaid", day=DAY)
-    assert [row["bill_key"] for row in found["rows"]] == [bill(7).bill_key]
-    assert found["foot"] == {"total_yen": 1007, "paid_yen": 0, "unpaid_yen": 1007}
-
-
-def test_the_unpaid_list_is_refused_while_a_payment_lies_unread_or_has_not_come(month: World) -> None:
+    """Bill 2's payment was cancelled, bill 7 was never paid, bill 8 is not due yet, the others are due later."""
+    assert [row["bill_key"] for row in _json(month, "unpaid", day=DAY)["rows"]] == [bill(7).bill_key]
+    later = month.at("2026-12-03T09:00:00")
+    with pytest.raises(ProblemError, match="FL-WTM-001"):
+        _json(later, "unpaid", day="2026-12-01")
+    for day in ("2026-11-24", "2026-11-25", "2026-11-26", "2026-11-27", "2026-11-30", "2026-12-01"):
+        later.receive([], day)
+    found = _json(later, "unpaid", day="2026-12-01")
+    assert [row["bill_key"] for row in found["rows"]] == [bill(7).bill_key, bill(2).bill_key]
+    assert found["foot"] == {"total_yen": 1007 + 1002, "paid_yen": 0, "unpaid_yen": 1007 + 1002}
+    later.receive([later.paid(7, "T9")])
     with pytest.raises(ProblemError, match="FL-WTM"):
-        month.jobs.paper(Asked("unpaid", "2026-12-01"), "csv", month.folder / "x.csv")
-    month.receive([month.paid(7, "T9")])
-    with pytest.raises(ProblemError, match="FL-WTM"):
-        month.jobs.paper(Asked("unpaid", DAY), "csv", month.folder / "x.csv")
+        later.jobs.paper(Asked("unpaid", DAY), "csv", month.folder / "x.csv")
 
 
 def test_papers_of_a_closed_day_never_change(month: World) -> None:

@@ -702,6 +702,7 @@ class UnpaidList(SQLModel, table=True):
     """A list of unpaid bills that was given out, and what it rests on."""
 
     __tablename__ = "unpaid_list"
+    __table_args__ = (_yen("yen"),)
     id: int = _key()
     municipality_code: str
     until: str
@@ -724,6 +725,7 @@ class UnpaidListFile(SQLModel, table=True):
     """The file of one fund of a list of unpaid bills."""
 
     __tablename__ = "unpaid_list_file"
+    __table_args__ = (_yen("yen"),)
     list_id: int = Field(sa_type=BigKey, primary_key=True, foreign_key="unpaid_list.id")
     fund_code: str = Field(primary_key=True)
     raw_id: int = Field(sa_type=BigKey, foreign_key="raw.id")

@@ -474,6 +474,7 @@ def upgrade() -> None:
         sa.Column("bills", sa.BigInteger(), nullable=False),
         sa.Column("yen", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.String(), nullable=False),
+        sa.CheckConstraint("yen >= 0", name="yen_not_negative"),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table("used_profile", sa.Column("profile", sa.String(), nullable=False), sa.PrimaryKeyConstraint("profile"))
@@ -686,6 +687,7 @@ def upgrade() -> None:
         sa.Column("raw_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("bills", sa.BigInteger(), nullable=False),
         sa.Column("yen", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("yen >= 0", name="yen_not_negative"),
         sa.ForeignKeyConstraint(
             ["list_id"],
             ["unpaid_list.id"],

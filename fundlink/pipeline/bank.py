@@ -46,13 +46,13 @@ def intake_bank(rooms: Rooms, path: Path, profile: str, municipality_code: str) 
         "business_day": rooms.today(), "raw_id": kept.raw_id, "at": rooms.now(),
     }  # fmt: skip
     try:
-        rows, yen = rows_of(message.reader(BytesIO(body)), message, municipality_code)
+        read = rows_of(message.reader(BytesIO(body)), message, municipality_code)
         counts: Ticket = {"bank_credits": 0, "duplicates": 0}
-        apply(rooms, noted, rows, yen, counts)
+        apply(rooms, noted, read, counts)
     except ProblemError as error:
         _quarantine(rooms, noted, error.problems)
         return {**told, "quarantined": True, "problems": [one.as_json() for one in error.problems[:1000]]}
-    return {**told, "read": len(rows), **counts}
+    return {**told, "read": len(read[0]), **counts}
 
 
 def statement_of(rooms: Rooms, profile: str) -> Message:

@@ -108,8 +108,7 @@ def _take_in(rooms: Rooms, taken: _Taken, read: Future[_Rows], counts: Ticket) -
     """Store what was read, or quarantine the file with the reason."""
     noted = taken.noted
     try:
-        rows, yen = read.result()
-        apply(rooms, noted, rows, yen, counts)
+        apply(rooms, noted, read.result(), counts)
     except ProblemError as error:
         detail = {"name": noted["name"], "codes": sorted({told.code for told in error.problems})}
         entry = audit.Entry(SOURCE, "collect.quarantine", f"received:{noted['remote_id']}", detail, rooms.now())
@@ -189,9 +188,9 @@ def _check_owner(reader: Reader, code: str, kind: str) -> None:
         raise ProblemError([problem("FL-RCP-005")])
 
 
-def apply(rooms: Rooms, noted: dict[str, Any], rows: list[tuple[Any, ...]], yen: int, counts: Ticket) -> None:
+def apply(rooms: Rooms, noted: dict[str, Any], read: _Rows, counts: Ticket) -> None:
     """Store the records of one file and that it was applied; adds to ``counts`` what was new. ProblemError for contradictions."""
-    kind = noted["kind"]
+    kind, (rows, yen) = noted["kind"], read
     with rooms.store.write() as connection:
         bills.hold(connection, noted["municipality_code"])  # a bill is paid from here on, or was not until here
         arrival = receipts.stage(connection, kind, rows)

@@ -185,7 +185,7 @@ def standing(connection: Connection, code: str) -> list[Standing]:
     return list(groups.values())
 
 
-def record(connection: Connection, code: str, fresh: Sequence[Fresh], at: str, decision: Decision = BY_RULE) -> list[int]:
+def record(connection: Connection, code: str, fresh: Sequence[Fresh], at: str, *, decision: Decision = BY_RULE) -> list[int]:
     """Append settlings with their lines; their ids."""
     ids = _append(connection, code, [(one.rule, one.fee, one.equation, None, decision) for one in fresh], at)
     lines = [(ident, number, *line) for ident, one in zip(ids, fresh, strict=True) for number, line in enumerate(one.lines, 1)]
@@ -193,7 +193,7 @@ def record(connection: Connection, code: str, fresh: Sequence[Fresh], at: str, d
     return ids
 
 
-def withdraw(connection: Connection, code: str, gone: Iterable[Withdrawal], at: str, decision: Decision = BY_RULE) -> None:
+def withdraw(connection: Connection, code: str, gone: Iterable[Withdrawal], at: str, *, decision: Decision = BY_RULE) -> None:
     """Append that these settlings stand no more."""
     rows = [("", "", "", one.id, decision._replace(reason=decision.reason or one.reason)) for one in gone]
     _append(connection, code, rows, at)

@@ -108,7 +108,7 @@ def accept_settlement(rooms: Rooms, key: str, suggestion: str, *, reason: str, w
             if {line.settlement_key or line.credit_id for line in one.lines} & chosen.group.items
         ]  # fmt: skip
         settlings.withdraw(connection, code, [Withdrawal(ident, "by_hand") for ident in overlap], at)
-        ident = settlings.record(connection, code, [fresh_of(chosen.group, seen)], at, decision)[0]
+        ident = settlings.record(connection, code, [fresh_of(chosen.group, seen)], at, decision=decision)[0]
         equation = settling_words.equation(chosen.group, seen.given)
         detail = {
             "approved_by": approved_by, "reason": reason, "before": {"withdrawn": overlap, "answers": len(offered)},
@@ -131,7 +131,7 @@ def withdraw_settlement(rooms: Rooms, key: str, *, reason: str, who: str, approv
         if closed:
             raise ProblemError([problem("FL-SET-106", place=key, detail="、".join(closed))])
         at = rooms.now()
-        settlings.withdraw(connection, code, [Withdrawal(held[0].id, "by_hand")], at, decision)
+        settlings.withdraw(connection, code, [Withdrawal(held[0].id, "by_hand")], at, decision=decision)
         detail = {
             "approved_by": approved_by,
             "reason": reason,

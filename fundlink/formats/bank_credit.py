@@ -37,12 +37,15 @@ EXTRAS = (
     Attribute("period_from", "勘定日自", "date", None),
     Attribute("period_to", "勘定日至", "date", None),
 )
-ACCOUNT, BOOKED, AMOUNT, DIRECTION, PARTS, SHORT, IN, OUT, FROM, TO = 0, 2, 4, 5, slice(11, 15), 15, 16, 17, 18, 19
+ACCOUNT, BOOKED, VALUE, AMOUNT, DIRECTION, PARTS, SHORT, IN, OUT, FROM, TO = 0, 2, 3, 4, 5, slice(11, 15), 15, 16, 17, 18, 19
 IN_DIRECTION, OUT_DIRECTION = "1", "2"
 
 
 def join_parts(values: list[Any], _terms: Terms) -> bool:
-    """The account of four parts; form B has two amounts of which the unused one is zero; so have statements with two columns."""
+    """The account of four parts; form B has two amounts of which the unused one is zero; so have statements with two columns.
+
+    Where a bank states no value date, it is the booking date.
+    """
     if not values[ACCOUNT] and values[11]:
         values[ACCOUNT] = "-".join(values[PARTS])
     values[AMOUNT] += values[SHORT]
@@ -50,6 +53,7 @@ def join_parts(values: list[Any], _terms: Terms) -> bool:
         values[AMOUNT] = values[IN] or values[OUT]
         values[DIRECTION] = IN_DIRECTION if values[IN] else OUT_DIRECTION
     booked, first, last = values[BOOKED], values[FROM], values[TO]
+    values[VALUE] = values[VALUE] or booked
     return not ((values[IN] and values[OUT]) or (first and booked and booked < first) or (last and booked and booked > last))
 
 

@@ -196,19 +196,15 @@ def _check_owner(reader: Reader, code: str, kind: str) -> None:
         raise ProblemError([problem("FL-RCP-005")])
 
 
-def _order(connection: Any, noted: dict[str, Any]) -> str | None:
-    """How a file's number in the gateway's list stands to those taken before; None for one that was in no list."""
-    code, sequence = noted["municipality_code"], noted.get("sequence")
-    if sequence is None:
-        return None
+def _order(connection: Any, noted: dict[str, Any]) -> str:
+    """How a file's number in the gateway's list stands to those taken before."""
+    code, sequence = noted["municipality_code"], noted["sequence"]
     return order_of(streams.highest_sequence(connection, code), sequence, known=streams.is_taken(connection, code, sequence))
 
 
 def _check_age(rooms: Rooms, connection: Any, noted: dict[str, Any], stated: str | None) -> str:
     """The business day a file is of; an old or replayed one is refused, unless the very same bytes were applied: they change nothing."""
     code, announced = noted["municipality_code"], noted["business_day"]
-    if noted["source"] != SOURCE:
-        return stated or str(announced)
     newest = streams.newest_day(connection, code, noted["kind"])
     refused = judge_gateway_file(newest, announced, stated, today=rooms.today(), guards=rooms.calendar().guards)
     if refused is not None and not streams.is_known_content(connection, code, noted["raw_id"]):

@@ -188,7 +188,7 @@ def _search(dues: list[Due], came: list[Credit], bounds: Bounds) -> tuple[list[T
             return -bounds.days_before <= booked - transfer <= bounds.days_after if wide else booked == transfer
 
         open_dues = [due for due in dues if due.key not in spoken_for and due.day]
-        found: Round = look(open_dues, [money for money in moneys if money.number not in spoken_for], fits, bounds)
+        found: Round = look(open_dues, [money for money in moneys if money.number not in spoken_for], fits, bounds=bounds)
         alone, others = only_answers(found)
         ties, answers, exhausted = ties + alone, answers + others, exhausted | found.unseen
         spoken_for |= found.unseen | {item for tie in found.ties for item in tie.items}

@@ -100,7 +100,7 @@ def fees(dues: Iterable[Due]) -> tuple[str, ...]:
     return (NETTED, APART) if any(due.net != due.gross for due in dues) else (NETTED,)
 
 
-def one_sided(dues: Sequence[Due], moneys: Sequence[Money], fits: Fits, bounds: Bounds = BOUNDS) -> Round:
+def one_sided(dues: Sequence[Due], moneys: Sequence[Money], fits: Fits, *, bounds: Bounds = BOUNDS) -> Round:
     """All ties with one credit, or with one settlement, or of settlements alone (what one was short the other had too much)."""
     found: set[Tie] = set()
     unseen: set[str | int] = set()
@@ -204,7 +204,7 @@ def _carried(due: Due, near: Sequence[Due], bounds: Bounds) -> set[Tie]:
     return found
 
 
-def many_sided(dues: Sequence[Due], moneys: Sequence[Money], fits: Fits, bounds: Bounds = BOUNDS) -> Round:
+def many_sided(dues: Sequence[Due], moneys: Sequence[Money], fits: Fits, *, bounds: Bounds = BOUNDS) -> Round:
     """All ties of several settlements with several credits of one remitter."""
     found: set[Tie] = set()
     unseen: set[str | int] = set()

@@ -89,7 +89,7 @@ def suggest(key: str, found: Found, given: Given) -> list[Suggestion]:
         if group.fee == APART and not any(given.settlements[one].fee_yen for one in group.settlements):
             continue  # without a fee the two ways are one
         known = group._replace(rule="SE-09")
-        one = Suggestion(name_of(known, given), known, difference(known, given), tuple(_reasons(key, known, rivals, given)))
+        one = Suggestion(name_of(known, given), known, difference(known, given), tuple(_reasons(key, known, found.answers, given)))
         if one.reasons and (not one.difference_yen or any("参照番号" in reason for reason in one.reasons)):
             told.setdefault(one.name, one)
     return sorted(told.values(), key=_rank)[:MOST]
@@ -128,7 +128,7 @@ def _alone(key: str, named: Mapping[str, list[Credit]], left: Sequence[Credit], 
         yield from (Group("", (key,), (*own, credit.number), fee) for credit in others if credit.reference not in given.settlements)
 
 
-def _reasons(key: str, group: Group, rivals: Sequence[Group], given: Given) -> Iterator[str]:
+def _reasons(key: str, group: Group, answers: Sequence[Group], given: Given) -> Iterator[str]:
     settlement = given.settlements[key]
     came = [given.credits[number] for number in group.credits]
     if not difference(group, given):
@@ -148,7 +148,7 @@ def _reasons(key: str, group: Group, rivals: Sequence[Group], given: Given) -> I
     payers = {_loosely(credit.remitter) for credit in given.credits.values() if credit.reference in given.settlements}
     if came and all(credit.remitter and _loosely(credit.remitter) in payers for credit in came):
         yield "振込依頼人が、ほかの払込の入金と同じ"
-    count = sum(bool(other.items & group.items) for other in rivals)
+    count = sum(bool(other.items & group.items) for other in answers)
     if count > 1:
         yield f"合う組合せが {count} 通りある"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk, marks
@@ -184,31 +185,26 @@ def standing(connection: Connection, code: str) -> list[Standing]:
     return list(groups.values())
 
 
-def record(connection: Connection, code: str, fresh: Iterable[Fresh], at: str, decision: Decision = BY_RULE) -> list[int]:
+def record(connection: Connection, code: str, fresh: Sequence[Fresh], at: str, *, decision: Decision = BY_RULE) -> list[int]:
     """Append settlings with their lines; their ids."""
-    ids = []
-    for group in fresh:
-        ident = _append(connection, code, (group.rule, group.fee, group.equation, None), at, decision)
-        columns = ("settling_id", "position", *Line._fields)
-        bulk.insert_rows(connection, "settling_line", columns, [(ident, at_line, *line) for at_line, line in enumerate(group.lines, 1)])
-        ids.append(ident)
+    ids = _append(connection, code, [(one.rule, one.fee, one.equation, None, decision) for one in fresh], at)
+    lines = [(ident, number, *line) for ident, one in zip(ids, fresh, strict=True) for number, line in enumerate(one.lines, 1)]
+    bulk.insert_rows(connection, "settling_line", ("settling_id", "position", *Line._fields), lines)
     return ids
 
 
-def withdraw(connection: Connection, code: str, gone: Iterable[Withdrawal], at: str, decision: Decision = BY_RULE) -> int:
-    """Append that these settlings stand no more; how many."""
-    return len(
-        [_append(connection, code, ("", "", "", one.id), at, decision._replace(reason=decision.reason or one.reason)) for one in gone]
-    )
+def withdraw(connection: Connection, code: str, gone: Iterable[Withdrawal], at: str, *, decision: Decision = BY_RULE) -> None:
+    """Append that these settlings stand no more."""
+    rows = [("", "", "", one.id, decision._replace(reason=decision.reason or one.reason)) for one in gone]
+    _append(connection, code, rows, at)
 
 
-def _append(connection: Connection, code: str, what: tuple[str, str, str, int | None], at: str, decision: Decision) -> int:
-    values = {
-        "municipality_code": code, "rule": what[0], "fee": what[1], "equation": what[2], "withdraws": what[3],
-        **decision._asdict(), "at": at,
-    }  # fmt: skip
-    marked = ", ".join(f":{name}" for name in values)
-    return int(bulk.scalar(connection, f"INSERT INTO settling ({', '.join(values)}) VALUES ({marked}) RETURNING id", **values))
+def _append(connection: Connection, code: str, rows: Sequence[tuple[str, str, str, int | None, Decision]], at: str) -> list[int]:
+    """The ids of the appended rows, in their order; only one writer at a time comes here (``serialise``)."""
+    before = int(bulk.scalar(connection, "SELECT MAX(id) FROM settling") or 0)
+    columns = ("municipality_code", "rule", "fee", "equation", "withdraws", *Decision._fields, "at")
+    bulk.insert_rows(connection, "settling", columns, [(code, *row[:4], *row[4], at) for row in rows])
+    return [int(row[0]) for row in bulk.rows(connection, "SELECT id FROM settling WHERE id > :before ORDER BY id", before=before)]
 
 
 class Told(NamedTuple):
@@ -298,14 +294,9 @@ def lines_of(connection: Connection, settling_id: int) -> list[Line]:
 
 
 def entries(connection: Connection, ids: Sequence[int]) -> list[Entry]:
-    """Credits by their ids, in the order given."""
-    found = {}
-    for ident in ids:  # a handful: those of one group
-        row = bulk.rows(
-            connection,
-            f"""SELECT c.id, c.booked_on, {SIGNED}, c.reference, c.remitter_name, c.inquiry_number, c.summary
-                FROM bank_credit c WHERE c.id = :id""",
-            id=ident,
-        )
-        found[ident] = Entry._make(row[0])
-    return [found[ident] for ident in ids]
+    """Credits by their ids, in the order of the account."""
+    wanted = sa.text(
+        f"""SELECT c.id, c.booked_on, {SIGNED}, c.reference, c.remitter_name, c.inquiry_number, c.summary
+            FROM bank_credit c WHERE c.id IN :ids ORDER BY c.booked_on, c.inquiry_number, c.id"""
+    ).bindparams(sa.bindparam("ids", expanding=True))
+    return [Entry._make(row) for row in connection.execute(wanted, {"ids": list(ids)})]

@@ -223,7 +223,7 @@ class TestBankCsv:
         outcome = read(message("bank-csv", "bank_credit"), raw)
         assert outcome.codes == []
         assert [(r.booked_on, r.value_on, r.direction, r.amount_yen, r.cancelled, r.summary) for r in outcome.records] == [
-            ("2026-11-26", "2026-11-26", "1", 1495, "0", "ﾁﾎｳｾﾞｲｷﾖｳﾄﾞｳｷｺｳ"), ("2026-11-26", None, "2", 330, "0", ""),
+            ("2026-11-26", "2026-11-26", "1", 1495, "0", "ﾁﾎｳｾﾞｲｷﾖｳﾄﾞｳｷｺｳ"), ("2026-11-26", "2026-11-26", "2", 330, "0", ""),
         ]  # fmt: skip
 
     def test_columns_that_only_some_banks_give(self) -> None:

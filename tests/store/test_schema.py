@@ -52,6 +52,7 @@ NEGATIVE_ALLOWED = {
     ("day_state", "credited_yen"): "a bank may take back more than it gave",
     ("export_file", "yen"): "withdrawn entries count negative",
     ("rejected_row", "yen"): "what a refused row said, whatever that was",
+    ("settling_line", "yen"): "a credit that is taken back, and money that goes out",
 }
 """Amounts that may be below zero, with the reason."""
 

@@ -27,13 +27,13 @@ class CaseRow(NamedTuple):
     owner: str
 
 
-_NET = "SUM(CASE WHEN m.to_account = '{0}' THEN m.yen WHEN m.from_account = '{0}' THEN -m.yen ELSE 0 END)"
+_NET = "SUM(CASE WHEN mv.to_account = '{0}' THEN mv.yen WHEN mv.from_account = '{0}' THEN -mv.yen ELSE 0 END)"
 _MOVED = f"""
-    (SELECT m.transaction_key, {_NET.format("overpaid")} AS overpaid, {_NET.format("suspense")} AS suspense
-     FROM act_move m WHERE m.transaction_key <> '' GROUP BY m.transaction_key)"""
+    (SELECT mv.transaction_key, {_NET.format("overpaid")} AS overpaid, {_NET.format("suspense")} AS suspense
+     FROM act_move mv WHERE mv.transaction_key <> '' GROUP BY mv.transaction_key)"""
 _NEWEST = "o.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = o.transaction_key)"
 _OPEN = "o.outcome NOT IN ('matched', 'paid_after_limit')"
-_CARRIED_OUT = "JOIN act_event e ON e.act_id = a.id AND e.event = 'carried_out'"
+_CARRIED_OUT = "JOIN act_event ae ON ae.act_id = a.id AND ae.event = 'carried_out'"
 _REVERSED = f"EXISTS (SELECT 1 FROM act a {_CARRIED_OUT} WHERE a.subject = 'act:' || {{}} AND a.verb = 'reverse')"
 # an act other than waiting was carried out on the case of that name, and was not undone
 _DECIDED = f"""EXISTS (SELECT 1 FROM act d JOIN act_event f ON f.act_id = d.id AND f.event = 'carried_out'
@@ -91,10 +91,9 @@ _MESSAGES = f"""
       AND NOT {_DECIDED.format("'message:' || m.id")}"""
 _REFUSED = f"""
     SELECT 'message:' || m.id, 'message', m.municipality_code, '', e.at, 'refused', SUM(w.total_yen)
-    FROM refused_slip q JOIN message_item i ON i.message_id = q.message_id AND i.slip_id = q.slip_id JOIN slip s ON s.id = q.slip_id
-    JOIN message m ON m.id = q.message_id JOIN bill_version w ON w.id = i.version_id
-    JOIN message_event e ON e.message_id = m.id AND e.event = 'answered'
-    WHERE {_ALIVE} AND NOT {_LATER_ANSWER}
+    FROM refused_slip q CROSS JOIN message_item i CROSS JOIN slip s CROSS JOIN message m CROSS JOIN bill_version w CROSS JOIN message_event e
+    WHERE i.slip_id = q.slip_id AND i.message_id = q.message_id AND s.id = q.slip_id AND m.id = q.message_id AND w.id = i.version_id
+      AND e.message_id = q.message_id AND e.event = 'answered' AND {_ALIVE} AND NOT {_LATER_ANSWER}
       AND NOT EXISTS (SELECT 1 FROM refused_slip n JOIN message_item k ON k.message_id = n.message_id AND k.slip_id = n.slip_id
                       WHERE n.slip_id = q.slip_id AND k.last_change_id > i.last_change_id)
       AND NOT {_DECIDED.format("'message:' || m.id")}

@@ -21,10 +21,12 @@ Field = tuple[str, int, str]
 
 
 class Credit(NamedTuple):
-    """Money that arrives for one settlement line."""
+    """Money that arrives, or leaves where the yen are negative, with the reference the bank passes on."""
 
-    settlement_key: str
+    reference: str
     yen: int
+    number: int = 0
+    """The bank's own number of the movement; counted within the file unless told."""
 
 
 class Statement(NamedTuple):
@@ -38,18 +40,18 @@ class Statement(NamedTuple):
 def write_statement(statement: Statement) -> bytes:
     """Header, one record a movement, trailer, end."""
     movements = [part for credit in statement.credits for part in _split(credit)]
-    received = sum(credit.yen for credit in movements)
+    change = sum(credit.yen for credit in movements)
     records = [_header(statement)]
     records += [_movement(serial, credit, statement.day) for serial, credit in enumerate(movements, 1)]
-    records += [_trailer(movements, statement.opening_yen + received, received), _end(len(movements) + 3)]
+    records += [_trailer(movements, statement.opening_yen + change), _end(len(movements) + 3)]
     return b"".join(line.encode("cp932") + b"\r\n" for line in records)
 
 
 def _split(credit: Credit) -> Iterator[Credit]:
     # A net above twelve digits comes in several movements under one key, as banks do it.
-    left = credit.yen
+    sign, left = (1, credit.yen) if credit.yen > 0 else (-1, -credit.yen)
     while left > 0:
-        yield credit._replace(yen=min(left, MOST_YEN))
+        yield credit._replace(yen=sign * min(left, MOST_YEN))
         left -= MOST_YEN
 
 
@@ -65,16 +67,17 @@ def _header(statement: Statement) -> str:
 
 def _movement(serial: int, credit: Credit, day: date) -> str:
     ymd = era_ymd(day)
-    money: list[Field] = [("N", 1, "1"), ("N", 2, "11"), ("N", 12, str(credit.yen)), ("N", 12, "")]
+    money: list[Field] = [("N", 1, "1" if credit.yen > 0 else "2"), ("N", 2, "11"), ("N", 12, str(abs(credit.yen))), ("N", 12, "")]
     cheque: list[Field] = [("N", 6, ""), ("N", 6, ""), ("N", 1, ""), ("N", 7, ""), ("N", 3, "")]
     remitter: list[Field] = [("N", 10, REMITTER_CODE), ("C", 48, REMITTER), ("C", 15, "ﾓｹﾞﾝｷﾞﾝｺｳ"), ("C", 15, "ﾎﾝﾃﾝ")]
-    note: list[Field] = [("C", 20, "ｺｳｷﾝ ﾊﾗｲｺﾐ"), ("C", 20, credit.settlement_key), ("C", 1, "")]
-    return _line([("N", 1, "2"), ("N", 8, str(serial)), ("N", 6, ymd), ("N", 6, ymd), *money, *cheque, *remitter, *note])
+    note: list[Field] = [("C", 20, "ｺｳｷﾝ ﾊﾗｲｺﾐ"), ("C", 20, credit.reference), ("C", 1, "")]
+    return _line([("N", 1, "2"), ("N", 8, str(credit.number or serial)), ("N", 6, ymd), ("N", 6, ymd), *money, *cheque, *remitter, *note])
 
 
-def _trailer(movements: Sequence[Credit], closing_yen: int, received_yen: int) -> str:
-    incoming: list[Field] = [("N", 6, str(len(movements))), ("N", 13, str(received_yen))]
-    outgoing: list[Field] = [("N", 6, ""), ("N", 13, "")]
+def _trailer(movements: Sequence[Credit], closing_yen: int) -> str:
+    came, went = [credit.yen for credit in movements if credit.yen > 0], [-credit.yen for credit in movements if credit.yen < 0]
+    incoming: list[Field] = [("N", 6, str(len(came))), ("N", 13, str(sum(came)))]
+    outgoing: list[Field] = [("N", 6, str(len(went))), ("N", 13, str(sum(went)))]
     balance: list[Field] = [("N", 1, "1"), ("N", 14, str(closing_yen)), ("N", 7, str(len(movements)))]
     return _line([("N", 1, "8"), *incoming, *outgoing, *balance, ("C", 139, "")])
 

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+from mock_eltax.courses import COURSES
 from mock_eltax.ledger import PAID, STATE
 from mock_eltax.world import World
 
@@ -61,13 +62,25 @@ RECEIPTS = JUDGED + (
     "WHERE :day IS NULL OR booked_on = :day ORDER BY institution_code, booked_on, transaction_key"
 )
 DAYS = """
-SELECT p.booked_on AS day, p.institution_code, p.fund_code, SUM(1 - p.withdrawn) AS receipts,
-  SUM(CASE p.withdrawn WHEN 0 THEN p.amount_yen ELSE 0 END) AS receipts_yen, COALESCE(t.gross_yen, 0) AS settled_yen,
-  COALESCE(t.fee_yen, 0) AS fee_yen, COALESCE(t.credited_yen, 0) AS credited_yen
-FROM payments p LEFT JOIN settlements t
-  ON t.institution_code = p.institution_code AND t.day = p.booked_on AND t.fund_code = p.fund_code
-WHERE p.booked_on IS NOT NULL AND (:institution IS NULL OR p.institution_code = :institution) AND (:day IS NULL OR p.booked_on = :day)
-GROUP BY p.booked_on, p.institution_code, p.fund_code ORDER BY 1, 2, 3"""
+WITH told AS (
+  SELECT p.booked_on AS day, p.institution_code, p.fund_code, SUM(1 - p.withdrawn) AS receipts,
+    SUM(CASE p.withdrawn WHEN 0 THEN p.amount_yen ELSE 0 END) AS receipts_yen, COALESCE(t.gross_yen, 0) AS settled_yen,
+    COALESCE(t.fee_yen, 0) AS fee_yen, COALESCE(t.net_yen, 0) AS net_yen, COALESCE(t.credited_yen, 0) AS credited_yen,
+    t.settlement_key IS NULL AS unsettled,
+    SUM(CASE WHEN p.withdrawn = 0 AND u.transaction_key IS NOT NULL THEN p.amount_yen ELSE 0 END) AS unconfirmed_yen,
+    COALESCE((SELECT MAX(e.edition) FROM editions e WHERE e.settlement_key = t.settlement_key AND e.told_on IS NOT NULL), 1) AS edition,
+    COALESCE((SELECT c.name FROM courses c WHERE c.institution_code = p.institution_code AND c.day = p.booked_on), '') AS course
+  FROM payments p LEFT JOIN settlements t
+    ON t.institution_code = p.institution_code AND t.day = p.booked_on AND t.fund_code = p.fund_code
+  LEFT JOIN unconfirmed u ON u.transaction_key = p.transaction_key
+  WHERE p.booked_on IS NOT NULL AND (:institution IS NULL OR p.institution_code = :institution) AND (:day IS NULL OR p.booked_on = :day)
+  GROUP BY p.booked_on, p.institution_code, p.fund_code)
+SELECT day, institution_code, fund_code, receipts, receipts_yen, settled_yen, fee_yen, net_yen, credited_yen, unconfirmed_yen, edition, course,
+  receipts_yen - settled_yen + net_yen - credited_yen AS difference_yen,
+  CASE WHEN receipts_yen = settled_yen AND net_yen = credited_yen THEN 'tied' WHEN unsettled OR (credited_yen = 0 AND net_yen > 0) THEN 'open'
+    ELSE 'difference' END AS state
+FROM told ORDER BY 1, 2, 3"""
+"""A day as this side knows it: whose money every movement was, whatever reference the bank passed on."""
 SLIPS = f"""
 SELECT s.institution_code, s.case_key, s.fund_code, s.amount_yen, s.due_on, s.payable_until, {STATE} AS state, s.replaced_by
 FROM slips s WHERE :institution IS NULL OR s.institution_code = :institution ORDER BY s.institution_code, s.case_key"""
@@ -93,10 +106,16 @@ def open_books(world: World, day: str | None, institution_code: str | None) -> d
             "transactions_yen": sum(yen for _, yen in found.values()),
             "outcomes": {name: found[name][0] for name in named},
             "outcomes_yen": {name: found[name][1] for name in named},
-            "days": [dict(row) for row in connection.execute(DAYS, asked)],
+            "days": [_day(dict(row)) for row in connection.execute(DAYS, asked)],
             **dict(connection.execute(MESSAGES, asked).fetchone()),
             "register": dict(connection.execute(STANDING, asked).fetchone()),
         }
+
+
+def _day(row: dict[str, Any]) -> dict[str, Any]:
+    """A day with what went wrong on it in words ("" where nothing did)."""
+    course = COURSES.get(row["course"])
+    return {**row, "ja": course.ja if course and course.name != "plain" else ""}
 
 
 def stream_details(world: World, day: str | None, institution_code: str | None) -> Iterator[str]:

@@ -45,6 +45,24 @@ CREATE INDEX IF NOT EXISTS files_by_day ON files(institution_code, business_day)
 CREATE TABLE IF NOT EXISTS plays(
   institution_code TEXT NOT NULL, day TEXT NOT NULL, name TEXT NOT NULL, seed TEXT NOT NULL, story TEXT NOT NULL,
   PRIMARY KEY(institution_code, day, name, seed)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS courses(
+  institution_code TEXT NOT NULL, day TEXT NOT NULL, name TEXT NOT NULL, seed TEXT NOT NULL, PRIMARY KEY(institution_code, day)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS unconfirmed(transaction_key TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS later(
+  serial INTEGER PRIMARY KEY, institution_code TEXT NOT NULL, due_on TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+  business_day TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS editions(
+  settlement_key TEXT NOT NULL, edition INTEGER NOT NULL, institution_code TEXT NOT NULL, fund_code TEXT NOT NULL, day TEXT NOT NULL,
+  receipts INTEGER NOT NULL, gross_yen INTEGER NOT NULL, fee_yen INTEGER NOT NULL, net_yen INTEGER NOT NULL, transfer_on TEXT NOT NULL,
+  due_on TEXT NOT NULL, told_on TEXT, PRIMARY KEY(settlement_key, edition)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS revisions(
+  serial INTEGER PRIMARY KEY, institution_code TEXT NOT NULL, due_on TEXT NOT NULL, settlement_key TEXT NOT NULL, transaction_key TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS movements(
+  serial INTEGER PRIMARY KEY, institution_code TEXT NOT NULL, bank_day TEXT NOT NULL, due_on TEXT NOT NULL, yen INTEGER NOT NULL,
+  reference TEXT NOT NULL, told_on TEXT);
+CREATE TABLE IF NOT EXISTS shares(movement INTEGER NOT NULL, settlement_key TEXT NOT NULL, yen INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS carried(institution_code TEXT NOT NULL, fund_code TEXT NOT NULL, settlement_key TEXT NOT NULL, yen INTEGER NOT NULL,
+  PRIMARY KEY(institution_code, fund_code)) WITHOUT ROWID;
 """
 
 PAID = """EXISTS(SELECT 1 FROM payments p WHERE p.institution_code = s.institution_code AND p.case_key = s.case_key AND p.withdrawn = 0

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from mock_eltax.clock import shifted
+from mock_eltax.courses import COURSES, Course
 from mock_eltax.ledger import PAID, remember
 from mock_eltax.payments import CHANNELS, Payment, store
 from mock_eltax.scenarios import SCENARIOS, Scenario
@@ -43,10 +44,10 @@ def play(world: World, name: str, **choice: str | None) -> dict[str, Any]:
     """Play a scenario for one institution or all. `seed`, `day` and `institution_code` name the choice; KeyError for an unknown scenario."""
     scenario, day, seed, wanted = SCENARIOS[name], str(choice["day"]), str(choice["seed"]), choice.get("institution_code")
     with world.ledger.writing() as connection:
-        remember(connection, "transport", scenario.transport)
         codes = [row[0] for row in connection.execute("SELECT institution_code FROM institutions ORDER BY 1")]
         scenes = [_scene(Desk(world, connection, code), scenario, (day, seed)) for code in codes if wanted in (None, code)]
         stories = [_story(scene) for scene in scenes]
+        remember(connection, "transport", next((row.transport for row in map(_set_course, scenes) if row), scenario.transport))
     payments, yen = (sum(story[key] for story in stories) for key in ("payments", "payments_yen"))
     return {"name": name, "seed": seed, "day": day, "payments": payments, "payments_yen": yen, "institutions": stories}
 
@@ -55,6 +56,18 @@ def _scene(desk: Desk, scenario: Scenario, when: tuple[str, str]) -> Play:
     day, seed = when
     lot = random.Random(f"{seed}:{desk.institution_code}:{scenario.name}:{day}")  # noqa: S311  # a game, no secret
     return Play(desk, scenario, day, seed, lot, {})
+
+
+def _set_course(scene: Play) -> Course | None:
+    """The course of this day: the program of the scenario, one step further every day it is played on."""
+    program, code = scene.scenario.program, scene.desk.institution_code
+    if not program:
+        return None
+    query = "SELECT COUNT(*) FROM plays WHERE institution_code = ? AND name = ? AND seed = ? AND day < ?"
+    number = int(scene.desk.connection.execute(query, (code, scene.scenario.name, scene.seed, scene.day)).fetchone()[0])
+    name = program[number % len(program)]
+    scene.desk.connection.execute("INSERT OR IGNORE INTO courses VALUES(?, ?, ?, ?)", (code, scene.day, name, scene.seed))
+    return COURSES[name]
 
 
 def _story(scene: Play) -> dict[str, Any]:

@@ -5,6 +5,8 @@ Called by `play`, the routes and the pages. Data only.
 
 from typing import NamedTuple
 
+from mock_eltax.courses import MONTH
+
 ROLES = {
     "exact": "納付額どおり・期限内",
     "unpaid": "未納",
@@ -32,10 +34,14 @@ class Scenario(NamedTuple):
     superseded: float = 0.0
     transport: str = "clean"
     """`lossy`: messages and answers get lost on the way until another scenario is played."""
+    program: tuple[str, ...] = ()
+    """Courses of the first, second … business day it is played on; after the last one it begins anew."""
 
 
 EVERYDAY = {"unpaid": 0.11, "twice": 0.01, "wrong_amount": 0.01, "late": 0.01, "wrong_number": 0.005, "withdrawn": 0.005}
 THIRD = 1 / 3
+A_DAY = {"unpaid": 0.9, "twice": 0.004, "wrong_amount": 0.004, "late": 0.004, "wrong_number": 0.002, "withdrawn": 0.002}
+"""What happens on one day of many: most slips are still unpaid after it."""
 
 SCENARIOS = {
     row.name: row
@@ -53,5 +59,20 @@ SCENARIOS = {
                  cancelled=0.9, superseded=0.9),
         Scenario("lost-answers", "通信が不安定な日です：電文や受付結果が失われます（納付は正しく行われます）",
                  "Messages and answers get lost on the way; payments are exact", {}, transport="lossy"),
+        Scenario("split-transfers", "一つの払込が何度かに分かれて入金されます", "One settlement in several credits", A_DAY, program=("split", "split-days")),
+        Scenario("combined-transfers", "いくつもの払込が一つの入金にまとまります", "Several settlements in one credit", A_DAY,
+                 program=("combined", "held", "plain")),
+        Scenario("carried-fees", "手数料が次の払込から引かれます", "Fees are taken from the next transfer", A_DAY, program=("carried-fee", "plain")),
+        Scenario("late-files", "確報・払込通知・入金明細が遅れて届きます", "Receipts, notices and bank files come late", A_DAY,
+                 program=("late-receipts", "late-notice", "late-bank")),
+        Scenario("missing-files", "払込通知や入金明細がいつまでも届きません", "Notices and bank files are missing for days", A_DAY,
+                 program=("missing-notice", "missing-bank")),
+        Scenario("new-editions", "払込通知が翌日に改められます", "Notices are put right by a new edition", A_DAY, program=("short-edition",)),
+        Scenario("corrections-after-close", "締めた後に納付の取消や手数料の改定が届きます", "Corrections come after the close", A_DAY,
+                 program=("taken-back", "fee-edition")),
+        Scenario("no-references", "入金明細に払込番号がありません", "The bank file has no references", A_DAY, program=("no-references",)),
+        Scenario("never-confirmed", "速報のまま確報の来ない納付があります", "Some preliminary payments never confirm", A_DAY, program=("never-confirmed",)),
+        Scenario("month-end", "三十営業日に、あらゆる種類の乱れが起きます", "Thirty business days with every kind of trouble", A_DAY,
+                 unknown=0.001, cancelled=0.05, superseded=0.05, program=MONTH),
     )
 }  # fmt: skip

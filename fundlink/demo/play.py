@@ -75,15 +75,24 @@ def play(settings: Settings, *, bills: int, seed: int, scenario: str, say: Say, 
         other = OtherSide(url)
         try:
             with bootstrap.owner(rooms):
-                plan = _plan(rooms, bills, seed, scenario)
+                from fundlink.demo import month  # noqa: PLC0415  (it builds on what stands here)
+
+                if scenario == month.SCENARIO:
+                    plan = _plan(rooms, (bills, seed, scenario), month.first_day(rooms.clock().date()).isoformat())
+                    return month.play_month(month.Month(rooms, other, plan, say))
+                plan = _plan(rooms, (bills, seed, scenario), business_day_before(rooms.clock().date()).isoformat())
                 return _play(Jobs(rooms, owned=True), other, plan, say)
         finally:
             other.close()
             rooms.close()
 
 
-def _plan(rooms: Rooms, bills: int, seed: int, scenario: str) -> Plan:
-    """The remembered plan of this very demo, or a new one in a made-up municipality nobody has bills in."""
+def _plan(rooms: Rooms, asked: tuple[int, int, str], day: str) -> Plan:
+    """The remembered plan of this very demo, or a new one in a made-up municipality nobody has bills in.
+
+    ``asked``: how many bills, the seed, the scenario.
+    """
+    bills, seed, scenario = asked
     path = rooms.folder / "demo" / f"plan-{scenario}-{seed}-{bills}.json"
     with rooms.store.read() as connection:
         taken = {code for code, _, _ in files.municipalities(connection)}
@@ -93,7 +102,7 @@ def _plan(rooms: Rooms, bills: int, seed: int, scenario: str) -> Plan:
             return plan
     used = {json.loads(other.read_text())["municipality_code"] for other in path.parent.glob("plan-*.json")}
     code = next(code for code in _invented_codes() if code not in taken and code not in used)
-    plan = Plan(bills, seed, scenario, code, _business_day_before(rooms.clock().date()).isoformat())
+    plan = Plan(bills, seed, scenario, code, day)
     core_files.put(path, [json.dumps(plan.__dict__).encode()])
     return plan
 
@@ -104,7 +113,8 @@ def _invented_codes() -> Iterator[str]:
         yield f"{number}{municipality_check_digit(str(number))}"
 
 
-def _business_day_before(day: dt.date) -> dt.date:
+def business_day_before(day: dt.date) -> dt.date:
+    """The business day before a day."""
     import jpholiday  # noqa: PLC0415  (only the demo asks)
 
     day -= dt.timedelta(days=1)
@@ -121,10 +131,10 @@ def _play(jobs: Jobs, other: OtherSide, plan: Plan, say: Say) -> dict[str, Any]:
         f"fundlink デモ: 見本団体 {plan.municipality_code}（架空）  営業日 {plan.day}  請求 {plan.bills:,} 件  筋書き {plan.scenario}  種 {plan.seed}"
     )
     desk.add_municipality(jobs.rooms, plan.municipality_code, "見本市（架空）")
-    _intake(jobs, plan, say)
-    _submit(jobs, say, "2. 送信 submit: 納付書情報をゲートウェイに登録")
-    _change(jobs, plan, say)
-    _submit(jobs, say, "   再び送信 submit: 変更・取消・再発行をゲートウェイに伝える")
+    take_in(jobs, plan, say)
+    tell_gateway(jobs, say, "2. 送信 submit: 納付書情報をゲートウェイに登録")
+    change(jobs, plan, say)
+    tell_gateway(jobs, say, "   再び送信 submit: 変更・取消・再発行をゲートウェイに伝える")
     _pay(other, plan, say)
     _collect(jobs, say)
     reconciled = _reconcile(jobs, plan, say)
@@ -141,7 +151,8 @@ def _files(jobs: Jobs, plan: Plan) -> Iterator[tuple[made.Fund, Path]]:
         yield fund, path
 
 
-def _intake(jobs: Jobs, plan: Plan, say: Say) -> None:
+def take_in(jobs: Jobs, plan: Plan, say: Say) -> None:
+    """Take the files of the three core systems."""
     say("1. 取込 intake: 3 つの基幹システムのファイルを、それぞれの形のまま")
     for fund, path in _files(jobs, plan):
         _told(say, jobs.intake(path, fund.profile, municipality=plan.municipality_code), f"{fund.ja}（{path.name}）")
@@ -159,7 +170,8 @@ def _told(say: Say, result: dict[str, Any], name: str) -> None:
         say(f"     例 {one['line']} 行目「{one['ja']}」{one['message']} → {one['next']}")
 
 
-def _submit(jobs: Jobs, say: Say, title: str) -> None:
+def tell_gateway(jobs: Jobs, say: Say, title: str) -> None:
+    """Submit until no outcome is unknown."""
     say(title)
     for _attempt in range(6):  # a lost answer is inquired about by the next run
         result = jobs.submit()
@@ -170,7 +182,7 @@ def _submit(jobs: Jobs, say: Say, title: str) -> None:
             return
 
 
-def _change(jobs: Jobs, plan: Plan, say: Say) -> None:
+def change(jobs: Jobs, plan: Plan, say: Say) -> None:
     """A day later: amounts change, bills are cancelled, slips are re-issued; the first file comes once more by mistake."""
     say("3. 変更: 更正・取消・再発行、そして同じファイルの二度渡し")
     fund, count = plan.shares()[0]
@@ -233,13 +245,13 @@ def _compare(jobs: Jobs, other: OtherSide, plan: Plan, reconciled: dict[str, Any
         for day in books["days"]
     ]
     ties = all(day["state"] == "tied" for day in reconciled["days"])
-    counted = _counted(jobs.rooms, plan)
+    numbers = counted(jobs.rooms, plan)
     ok = same and ties and _sorted(days) == _sorted(theirs)
     say(f"結果: {'すべて一致しました（模擬の帳簿と件数・円まで同じ）。' if ok else '一致しません。'}")
     say(f"データ: {jobs.rooms.folder}  消込ファイル: {jobs.rooms.folder / 'outbox' / 'core'}  送受信した電文: outbox/ と inbox/")
     say("次に: `fundlink verify`（約束の検査）、`fundlink serve`（API）、`fundlink mock`（支払サイトの模擬。eL番号を入れて払ってみる）")
     return {
-        "ok": ok, **counted, "outcomes": reconciled["outcomes"], "expected": books["outcomes"],
+        "ok": ok, **numbers, "outcomes": reconciled["outcomes"], "expected": books["outcomes"],
         "yen": sum(reconciled["outcomes_yen"].values()), "outcomes_yen": reconciled["outcomes_yen"], "expected_yen": books["outcomes_yen"],
         "days": reconciled["days"], "expected_days": books["days"], "municipality_code": plan.municipality_code, "day": plan.day,
         "scenario": plan.scenario, "seed": plan.seed, "home": str(jobs.rooms.folder),
@@ -253,7 +265,7 @@ def _sorted(rows: list[dict[str, Any]]) -> list[str]:
     return sorted(json.dumps(row, sort_keys=True) for row in rows)
 
 
-def _counted(rooms: Rooms, plan: Plan) -> dict[str, int]:
+def counted(rooms: Rooms, plan: Plan) -> dict[str, int]:
     """Bills, slips and receipts of the demo's municipality as stored."""
     with rooms.store.read() as connection:
         return {

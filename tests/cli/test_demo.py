@@ -47,3 +47,18 @@ def test_other_scenarios_tie_too(run: Run, scenario: str) -> None:
     told = run("demo", "--bills", 120, "--seed", 3, "--scenario", scenario, "--json").json
     assert told["outcomes"] == told["expected"]
     assert told["ok"] is True
+
+
+def test_a_month_ends_with_every_day_closed_or_explained(run: Run) -> None:
+    said = run("demo", "--bills", 400, "--seed", 3, "--scenario", "month-end", "--json")
+    told = said.json
+    assert (said.code, told["ok"]) == (0, True)
+    assert told["outcomes"] == told["expected"]
+    assert told["outcomes_yen"] == told["expected_yen"]
+    assert told["credited_yen"] == sum(row["credited_yen"] for row in told["expected_days"])
+    assert len({row["day"] for row in told["expected_days"]}) == 30
+    assert len(told["closed"]) >= 15
+    assert all(row["why"] for row in told["explained"])
+    assert {row["what"] for row in told["differs"]} <= {"credited_yen"}
+    assert run("demo", "--bills", 400, "--seed", 3, "--scenario", "month-end", "--json").json == told
+    assert [item for item in run("verify", "--json").json["invariants"] if not item["ok"]] == []

@@ -20,9 +20,9 @@ from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.records import BillingRecord
 from fundlink.formats.reading import Chunk, Reader
+from fundlink.pipeline.places import judge_place, note_place
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
-from fundlink.reconcile.sequence import Position, Verdict, judge_bill_file
-from fundlink.store import audit, bills, files, streams, vault
+from fundlink.store import audit, bills, files, vault
 from fundlink.store.vault import Kept
 
 SHOWN_PROBLEMS = 1000
@@ -247,44 +247,14 @@ def accept(rooms: Rooms, ticket: Ticket) -> Ticket:
         if state.event == "accepted":
             return {}
         known = code in {row[0] for row in files.municipalities(connection)}
-        verdict = _place(rooms, connection, ticket)
+        verdict = judge_place(rooms, connection, ticket)
         refused = problem("FL-MUN-003", actual=code) if rooms.production and code and not known else verdict.refusal
         if refused is None:
-            _note_place(rooms, connection, ticket, verdict)
+            note_place(rooms, connection, ticket, verdict)
             _take_effect(rooms, connection, file_id, ticket)
     if refused is not None:
         return _quarantine(rooms, file_id, [refused], _Loading(rooms, file_id, code, 0))
     return {}
-
-
-def _position(ticket: Ticket) -> Position:
-    """The number and business day that the header of a file states."""
-    stated = str(ticket.get("file_sequence") or "").strip()
-    return Position(int(stated) if stated.isdecimal() else None, ticket.get("file_business_day"))
-
-
-def _stream(ticket: Ticket) -> str:
-    """The files of one profile and municipality follow each other."""
-    return f"{ticket['profile']}:{ticket['municipality_code']}"
-
-
-def _place(rooms: Rooms, connection: Any, ticket: Ticket) -> Verdict:
-    """Where the file stands in its stream; one that states nothing stands nowhere."""
-    given = _position(ticket)
-    if given == Position(None, None):
-        return Verdict("")
-    last = streams.last_bill_file(connection, _stream(ticket))
-    return judge_bill_file(Position(*last) if last else None, given, rooms.today(), rooms.calendar().guards)
-
-
-def _note_place(rooms: Rooms, connection: Any, ticket: Ticket, verdict: Verdict) -> None:
-    given = _position(ticket)
-    if given == Position(None, None):
-        return
-    values = {**given._asdict(), "stream": _stream(ticket), "sequence_order": verdict.order, "at": rooms.now()}
-    streams.add_position(connection, int(ticket["file_id"]), values)
-    if verdict.remark is not None:
-        bills.stage_problems(connection, int(ticket["file_id"]), [verdict.remark])
 
 
 def _take_effect(rooms: Rooms, connection: Any, file_id: int, ticket: Ticket) -> None:

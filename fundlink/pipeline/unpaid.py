@@ -95,8 +95,8 @@ def _name(code: str, fund: str, until: str) -> str:
     return f"unpaid-{code}-{fund}-{until.replace('-', '')}.csv"
 
 
-def _delivered(rooms: Rooms, out: Path, file: Given, about: tuple[str, str]) -> dict[str, Any]:
-    path = out / _name(about[0], file.fund_code, about[1])
+def _delivered(rooms: Rooms, folder: Path, file: Given, about: tuple[str, str]) -> dict[str, Any]:
+    path = folder / _name(about[0], file.fund_code, about[1])
     stream = vault.open_kept(rooms.store, file.raw_id)
     core_files.put(path, iter(lambda: stream.read(vault.PIECE_BYTES), b""))
     return {"fund_code": file.fund_code, "path": str(path), "bills": file.bills, "yen": file.yen}

@@ -39,17 +39,17 @@ class Verdict(NamedTuple):
     remark: Problem | None = None
 
 
-def judge_bill_file(last: Position | None, given: Position, today: str, guards: Guards) -> Verdict:
+def judge_bill_file(last: Position | None, given: Position, *, today: str, guards: Guards) -> Verdict:
     """Judge a bill file against the last accepted one of its stream (None: there is none).
 
     >>> guards = Guards(200, 31, 31)
-    >>> judge_bill_file(Position(4, "2026-11-19"), Position(5, "2026-11-20"), "2026-11-20", guards)
+    >>> judge_bill_file(Position(4, "2026-11-19"), Position(5, "2026-11-20"), today="2026-11-20", guards=guards)
     Verdict(order='next', refusal=None, remark=None)
-    >>> judge_bill_file(Position(4, "2026-11-19"), Position(4, "2026-11-20"), "2026-11-20", guards).refusal.code
+    >>> judge_bill_file(Position(4, "2026-11-19"), Position(4, "2026-11-20"), today="2026-11-20", guards=guards).refusal.code
     'FL-SEQ-001'
-    >>> judge_bill_file(Position(4, "2026-11-19"), Position(5, "2025-11-20"), "2025-11-20", guards).refusal.code
-    'FL-SEQ-003'
-    >>> judge_bill_file(Position(4, "2026-11-19"), Position(6, "2026-11-20"), "2026-11-20", guards).remark.code
+    >>> judge_bill_file(Position(4, "2026-11-19"), Position(5, "2025-11-20"), today="2026-11-20", guards=guards).refusal.code
+    'FL-SEQ-004'
+    >>> judge_bill_file(Position(4, "2026-11-19"), Position(6, "2026-11-20"), today="2026-11-20", guards=guards).remark.code
     'FL-SEQ-002'
     """
     day = given.business_day

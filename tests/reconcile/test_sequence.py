@@ -38,7 +38,7 @@ D = "2026-11-20"
     ],
 )
 def test_bill_files(last: Position | None, given: Position, order: str, refused: str | None, remark: str | None) -> None:
-    verdict = judge_bill_file(last, given, TODAY, GUARDS)
+    verdict = judge_bill_file(last, given, today=TODAY, guards=GUARDS)
     assert (verdict.order, verdict.refusal and verdict.refusal.code, verdict.remark and verdict.remark.code) == (order, refused, remark)
 
 

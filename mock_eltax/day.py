@@ -10,7 +10,7 @@ from typing import Any
 
 from mock_eltax import clock, travel
 from mock_eltax.bank import Credit
-from mock_eltax.papers import Close, Line, compact, keep, notice, receipt_files, statement
+from mock_eltax.papers import Close, Line, compact, empty_receipt_file, keep, notice, receipt_files, statement
 from mock_eltax.world import World
 
 FEE_YEN = 3
@@ -33,7 +33,10 @@ FILES = """SELECT file_id, institution_code, sequence, kind, name, business_day,
 
 
 def close_day(world: World, day: str, institution_code: str | None = None) -> dict[str, Any]:
-    """Close the day of one institution or of all that have open payments, papers on their way or a closed day; names every file of that day."""
+    """Close the day of one institution or of all that have open payments, papers on their way or a closed day; names every file of that day.
+
+    An institution that is named is closed also when nobody paid: its receipt file then says so, with no record in it.
+    """
     with world.ledger.reading() as connection:
         codes = _institutions(connection, day, institution_code)
     for code in codes:
@@ -47,7 +50,10 @@ def _institutions(connection: sqlite3.Connection, day: str, wanted: str | None) 
     query = f"""SELECT institution_code FROM payments WHERE booked_on IS NULL AND paid_on <= :day
       UNION SELECT institution_code FROM days WHERE day = :day UNION {travel.ON_THE_WAY} ORDER BY 1"""
     found = [row[0] for row in connection.execute(query, {"day": day})]
-    return [code for code in found if wanted in (None, code)]
+    if wanted is None or wanted in found:
+        return [code for code in found if wanted in (None, code)]
+    known = connection.execute("SELECT 1 FROM institutions WHERE institution_code = ?", (wanted,)).fetchone()
+    return [wanted] if known else []
 
 
 def _close(close: Close) -> None:
@@ -55,14 +61,10 @@ def _close(close: Close) -> None:
     if close.connection.execute("SELECT 1 FROM days WHERE institution_code = ? AND day = ?", key).fetchone():
         return
     travel.revise(close)
-    open_payments = "SELECT 1 FROM payments WHERE institution_code = ? AND booked_on IS NULL AND paid_on <= ? LIMIT 1"
-    if close.connection.execute(open_payments, key).fetchone():
-        book = "UPDATE payments SET booked_on = ? WHERE institution_code = ? AND booked_on IS NULL AND paid_on <= ?"
-        close.connection.execute(book, (close.day, close.institution_code, close.day))
-        close.connection.execute("INSERT INTO days SELECT ?, ?, * FROM (" + TOTALS + ")", (*key, *key))
-        _write(close)
-    else:
-        travel.release(close)
+    book = "UPDATE payments SET booked_on = ? WHERE institution_code = ? AND booked_on IS NULL AND paid_on <= ?"
+    close.connection.execute(book, (close.day, close.institution_code, close.day))
+    close.connection.execute("INSERT INTO days SELECT ?, ?, * FROM (" + TOTALS + ")", (*key, *key))
+    _write(close)
     travel.arrive(close)
 
 
@@ -71,18 +73,22 @@ def _write(close: Close) -> None:
     stem = f"receipt-{close.institution_code}-{compact(close.day)}"
     serial = 0
     for stage in STAGES:
-        rows = close.connection.execute(stage, (close.institution_code, close.day)).fetchall()
+        rows = close.connection.execute(stage, (close.institution_code, close.day))
         for stored in receipt_files(close, rows, stem, serial + 1):
             serial += 1
             if set_out is not None and stage is STAGES[1]:
                 travel.send(close, stored, set_out.course.confirmed_after)
             else:
                 keep(close, stored)
+    if not serial:
+        keep(close, empty_receipt_file(close, stem))
     lines = [_line(close, row) for row in close.connection.execute(FUNDS, (close.institution_code, close.day)).fetchall()]
     if set_out is not None:
         travel.settle(close, lines, set_out)
     elif lines:
         _settle(close, lines)
+    else:
+        travel.release(close)
 
 
 def _line(close: Close, row: sqlite3.Row) -> Line:

@@ -39,8 +39,8 @@ CREATE TABLE IF NOT EXISTS settlements(
   gross_yen INTEGER NOT NULL, fee_yen INTEGER NOT NULL, net_yen INTEGER NOT NULL, credited_yen INTEGER NOT NULL, transfer_on TEXT NOT NULL)
   WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS files(
-  sequence INTEGER PRIMARY KEY AUTOINCREMENT, file_id TEXT NOT NULL UNIQUE, institution_code TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
-  business_day TEXT NOT NULL, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL);
+  sequence INTEGER NOT NULL, file_id TEXT NOT NULL UNIQUE, institution_code TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+  business_day TEXT NOT NULL, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(institution_code, sequence));
 CREATE INDEX IF NOT EXISTS files_by_day ON files(institution_code, business_day);
 CREATE TABLE IF NOT EXISTS plays(
   institution_code TEXT NOT NULL, day TEXT NOT NULL, name TEXT NOT NULL, seed TEXT NOT NULL, story TEXT NOT NULL,

@@ -65,6 +65,12 @@ def receipt_files(close: Close, rows: Iterable[sqlite3.Row], stem: str, first: i
         first += 1
 
 
+def empty_receipt_file(close: Close, stem: str) -> Stored:
+    """A receipt file that says that nobody paid."""
+    document = write("ReceiptFile", _header(close, f"{stem}-001", 0, 0), ())
+    return "receipt", f"{stem}-001.xml", close.day, seal(document, close.world.identity)
+
+
 def notice(close: Close, lines: Sequence[Line], file_id: str) -> Stored:
     """A settlement notice."""
     header = _header(close, file_id, len(lines), sum(line.gross_yen for line in lines))
@@ -87,7 +93,9 @@ def keep(close: Close, stored: Stored) -> None:
     """Lay a paper out for fetching."""
     kind, name, business_day, body = stored
     row = (name.partition(".")[0], close.institution_code, kind, name, business_day, hashlib.sha256(body).hexdigest(), len(body), body)
-    close.connection.execute("INSERT INTO files VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    # every institution counts its own files, so that it sees when one is missing
+    serial = "(SELECT COUNT(*) + 1 FROM files WHERE institution_code = ?)"
+    close.connection.execute(f"INSERT INTO files VALUES({serial}, ?, ?, ?, ?, ?, ?, ?, ?)", (close.institution_code, *row))
 
 
 def compact(day: str) -> str:

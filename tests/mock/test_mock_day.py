@@ -127,6 +127,26 @@ def test_a_day_without_payments_leaves_no_file_and_stays_open(client: TestClient
     assert client.post("/close-day", json={"day": DAY}).json()["receipts"] == 1
 
 
+def test_a_day_that_is_closed_without_payments_says_so(client: TestClient, sender: Sender) -> None:
+    register(client, sender, [slip(1)])
+    answer = client.post("/close-day", json={"day": DAY, "institution_code": "13101"}).json()
+    assert [(file["kind"], file["sequence"]) for file in answer["files"]] == [("receipt", 1)]
+    (file,) = fetch(client)
+    assert header(verified(client, file["body"]))["RecordCount"] == "0"
+    etree.XMLSchema(etree.parse(SCHEMAS / "receipt.xsd")).assertValid(etree.fromstring(file["body"]))
+    assert client.post("/close-day", json={"day": DAY, "institution_code": "13101"}).json() == answer
+    assert client.post("/close-day", json={"day": DAY, "institution_code": "99999"}).json()["files"] == []
+
+
+def test_every_institution_counts_its_own_files(client: TestClient, sender: Sender) -> None:
+    register(client, sender, [slip(1)])
+    pay(client, slip(99), amount_yen=7, institution_code="99999")
+    pay(client, slip(1))
+    client.post("/close-day", json={"day": DAY})
+    for code in ("13101", "99999"):
+        assert [file["sequence"] for file in fetch(client, code)] == [1, 2, 3, 4]
+
+
 def test_a_small_amount_never_costs_more_than_itself(client: TestClient, sender: Sender) -> None:
     register(client, sender, [slip(1, AmountYen=2)])
     pay(client, slip(1, AmountYen=2))

@@ -10,7 +10,7 @@ from typing import Any
 
 from mock_eltax import clock, travel
 from mock_eltax.bank import Credit
-from mock_eltax.papers import Close, Line, compact, keep, no_receipts, notice, receipt_files, statement
+from mock_eltax.papers import Close, Line, compact, empty_receipt_file, keep, notice, receipt_files, statement
 from mock_eltax.world import World
 
 FEE_YEN = 3
@@ -41,7 +41,7 @@ def close_day(world: World, day: str, institution_code: str | None = None) -> di
         codes = _institutions(connection, day, institution_code)
     for code in codes:
         with world.ledger.writing() as connection:
-            _close(Close(connection, world, code, day), named=code == institution_code)
+            _close(Close(connection, world, code, day))
     with world.ledger.reading() as connection:
         return _report(connection, day, codes)
 
@@ -56,22 +56,15 @@ def _institutions(connection: sqlite3.Connection, day: str, wanted: str | None) 
     return [wanted] if known else []
 
 
-def _close(close: Close, *, named: bool) -> None:
+def _close(close: Close) -> None:
     key = (close.institution_code, close.day)
     if close.connection.execute("SELECT 1 FROM days WHERE institution_code = ? AND day = ?", key).fetchone():
         return
     travel.revise(close)
-    open_payments = "SELECT 1 FROM payments WHERE institution_code = ? AND booked_on IS NULL AND paid_on <= ? LIMIT 1"
-    if close.connection.execute(open_payments, key).fetchone():
-        book = "UPDATE payments SET booked_on = ? WHERE institution_code = ? AND booked_on IS NULL AND paid_on <= ?"
-        close.connection.execute(book, (close.day, close.institution_code, close.day))
-        close.connection.execute("INSERT INTO days SELECT ?, ?, * FROM (" + TOTALS + ")", (*key, *key))
-        _write(close)
-    else:
-        travel.release(close)
-        if named:
-            close.connection.execute("INSERT INTO days VALUES(?, ?, 0, 0)", key)
-            keep(close, no_receipts(close, f"receipt-{close.institution_code}-{compact(close.day)}"))
+    book = "UPDATE payments SET booked_on = ? WHERE institution_code = ? AND booked_on IS NULL AND paid_on <= ?"
+    close.connection.execute(book, (close.day, close.institution_code, close.day))
+    close.connection.execute("INSERT INTO days SELECT ?, ?, * FROM (" + TOTALS + ")", (*key, *key))
+    _write(close)
     travel.arrive(close)
 
 
@@ -80,18 +73,22 @@ def _write(close: Close) -> None:
     stem = f"receipt-{close.institution_code}-{compact(close.day)}"
     serial = 0
     for stage in STAGES:
-        rows = close.connection.execute(stage, (close.institution_code, close.day)).fetchall()
+        rows = close.connection.execute(stage, (close.institution_code, close.day))
         for stored in receipt_files(close, rows, stem, serial + 1):
             serial += 1
             if set_out is not None and stage is STAGES[1]:
                 travel.send(close, stored, set_out.course.confirmed_after)
             else:
                 keep(close, stored)
+    if not serial:
+        keep(close, empty_receipt_file(close, stem))
     lines = [_line(close, row) for row in close.connection.execute(FUNDS, (close.institution_code, close.day)).fetchall()]
     if set_out is not None:
         travel.settle(close, lines, set_out)
     elif lines:
         _settle(close, lines)
+    else:
+        travel.release(close)
 
 
 def _line(close: Close, row: sqlite3.Row) -> Line:

@@ -65,10 +65,10 @@ def receipt_files(close: Close, rows: Iterable[sqlite3.Row], stem: str, first: i
         first += 1
 
 
-def no_receipts(close: Close, stem: str) -> Stored:
-    """The receipt file of a day on which nobody paid: it says so, with no record in it."""
-    file_id = f"{stem}-001"
-    return "receipt", f"{file_id}.xml", close.day, seal(write("ReceiptFile", _header(close, file_id, 0, 0), ()), close.world.identity)
+def empty_receipt_file(close: Close, stem: str) -> Stored:
+    """A receipt file that says that nobody paid."""
+    document = write("ReceiptFile", _header(close, f"{stem}-001", 0, 0), ())
+    return "receipt", f"{stem}-001.xml", close.day, seal(document, close.world.identity)
 
 
 def notice(close: Close, lines: Sequence[Line], file_id: str) -> Stored:

@@ -74,7 +74,7 @@ def _write(close: Close) -> None:
     serial = 0
     for stage in STAGES:
         rows = close.connection.execute(stage, (close.institution_code, close.day))
-        for stored in receipt_files(close, rows, stem, serial + 1):
+        for stored in receipt_files(close, rows, stem, first=serial + 1):
             serial += 1
             if set_out is not None and stage is STAGES[1]:
                 travel.send(close, stored, set_out.course.confirmed_after)
@@ -107,7 +107,7 @@ def _settle(close: Close, lines: list[Line]) -> None:
     keep(close, notice(close, lines, f"settlement-{code}-{compact(day)}"))
     due = [Credit(line.settlement_key, line.net_yen) for line in lines if line.net_yen > 0]
     if due:
-        keep(close, statement(close, lines[0].transfer_on, due, f"bank-{code}-{compact(day)}"))
+        keep(close, statement(close, lines[0].transfer_on, due, file_id=f"bank-{code}-{compact(day)}"))
 
 
 def _report(connection: sqlite3.Connection, day: str, codes: list[str]) -> dict[str, Any]:

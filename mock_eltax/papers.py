@@ -54,7 +54,7 @@ class Line(NamedTuple):
     transfer_on: str
 
 
-def receipt_files(close: Close, rows: Iterable[sqlite3.Row], stem: str, first: int = 1) -> Iterator[Stored]:
+def receipt_files(close: Close, rows: Iterable[sqlite3.Row], stem: str, *, first: int = 1) -> Iterator[Stored]:
     """Receipt files of ten thousand records at most, numbered from `first`."""
     left = iter(rows)
     while part := list(islice(left, RECORDS_A_FILE)):
@@ -78,7 +78,7 @@ def notice(close: Close, lines: Sequence[Line], file_id: str) -> Stored:
     return "settlement", f"{file_id}.xml", close.day, seal(document, close.world.identity)
 
 
-def statement(close: Close, bank_day: str, moved: Sequence[Credit], file_id: str) -> Stored:
+def statement(close: Close, bank_day: str, moved: Sequence[Credit], *, file_id: str) -> Stored:
     """The bank's statement of its day, on the balance it left off at."""
     query = "SELECT balance_yen FROM accounts WHERE institution_code = ?"
     row = close.connection.execute(query, (close.institution_code,)).fetchone()

@@ -147,7 +147,7 @@ def _tell_bank(close: Close) -> None:
     for serial, bank_day in enumerate(days, 1):
         rows = close.connection.execute(MOVED, (close.institution_code, bank_day, close.day))
         moved = [Credit(row["reference"], row["yen"], row["serial"]) for row in rows]
-        keep(close, statement(close, bank_day, moved, f"bank-{close.institution_code}-{compact(close.day)}-{serial}"))
+        keep(close, statement(close, bank_day, moved, file_id=f"bank-{close.institution_code}-{compact(close.day)}-{serial}"))
     if days:
         close.connection.execute(CREDITED, (close.institution_code,))
 

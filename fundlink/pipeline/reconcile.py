@@ -1,6 +1,6 @@
 """Reconcile: every touched transaction gets its outcome, every touched day its state.
 
-Steps: classify (evidence by one join, outcome by the table, slips advanced), settle (credits to settlements), tie (days against settlement and bank), tell.
+Steps: classify (evidence by one join, outcome by the table, slips advanced), settle (credits to settlements), tie (days against settlement and bank), check, tell.
 """
 
 from __future__ import annotations
@@ -78,16 +78,23 @@ def _behind(row: DayRow, before: DayRow | None, *, moved: bool) -> DayRow:
     return row._replace(state="difference", differences=[*row.differences, REVISED])
 
 
-def tell(rooms: Rooms, ticket: Ticket) -> Ticket:
-    """The outcomes and days as they stand."""
+def check(rooms: Rooms, ticket: Ticket) -> Ticket:
+    """The control identity: every payment is matched or in suspense, in number and in yen."""
     with rooms.store.read() as connection:
-        counted = outcomes.count_outcomes(connection, ticket.get("day"), ticket.get("municipality"))
-        rows = days.newest(connection, ticket.get("day"), ticket.get("municipality"))
         identity = control.controls(connection, PAYING)
     wrong = [row for row in identity if not row.ties]
     return {
         "control": [{**row._asdict(), "ok": row.ties} for row in identity],
         "problems": [_does_not_tie(row).as_json() for row in wrong],
+    }
+
+
+def tell(rooms: Rooms, ticket: Ticket) -> Ticket:
+    """The outcomes and days as they stand."""
+    with rooms.store.read() as connection:
+        counted = outcomes.count_outcomes(connection, ticket.get("day"), ticket.get("municipality"))
+        rows = days.newest(connection, ticket.get("day"), ticket.get("municipality"))
+    return {
         "outcomes": {name: count for name, count, _ in counted},
         "outcomes_yen": {name: yen for name, _, yen in counted},
         "days": [day_json(row) for row in rows],
@@ -104,4 +111,4 @@ def day_json(row: DayRow) -> dict[str, Any]:
     return row._asdict()
 
 
-RECONCILE: Verb = (("classify", classify), ("settle", settle), ("tie", tie), ("tell", tell))
+RECONCILE: Verb = (("classify", classify), ("settle", settle), ("tie", tie), ("check", check), ("tell", tell))

@@ -138,7 +138,8 @@ def advance_slips(connection: Connection, *, paying: Sequence[str], pay_from: Se
         f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
             SELECT s.id, 'registered', 'withdraw', 'reconcile', CAST(:at AS TEXT) FROM ({left}) s
             WHERE {SLIP_STATE} = 'cleared' AND s.id IN (
-              SELECT f.slip_id FROM finding f CROSS JOIN receipt r WHERE {pays} AND r.id = f.receipt_id AND r.stage = 'preliminary')
+              SELECT f.slip_id FROM finding f
+              WHERE {pays} AND COALESCE((SELECT r.stage FROM receipt r WHERE r.id = f.receipt_id), '') = 'preliminary')
             ORDER BY s.id""",
         at=at,
     )
@@ -159,10 +160,11 @@ def advance_slips(connection: Connection, *, paying: Sequence[str], pay_from: Se
     )
 
 
+# written as a scalar, it is looked up slip by slip; as NOT EXISTS it tempts PostgreSQL into reading all receipts once
 _NOT_PAID = """
-    NOT EXISTS (SELECT 1 FROM slip p CROSS JOIN receipt r CROSS JOIN outcome o
-                WHERE p.id = s.id AND r.institution_code = p.institution_code AND r.case_key = p.case_key AND o.slip_id = p.id
-                  AND o.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = r.transaction_key) AND o.outcome IN ({}))"""
+    COALESCE((SELECT 1 FROM slip p CROSS JOIN receipt r CROSS JOIN outcome o
+              WHERE p.id = s.id AND r.institution_code = p.institution_code AND r.case_key = p.case_key AND o.slip_id = p.id
+                AND o.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = r.transaction_key) AND o.outcome IN ({}) LIMIT 1), 0) = 0"""
 
 
 def words(values: Sequence[str]) -> str:

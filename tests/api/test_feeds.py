@@ -109,7 +109,7 @@ def test_the_description_is_whole(vendor: Vendor) -> None:
     told = vendor.get("/openapi.json").body
     routes = {(method.upper(), path) for path, methods in told["paths"].items() for method in methods}
     assert routes == {
-        ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/v1/profiles"), ("GET", "/v1/clearings"), ("GET", "/v1/days"),
+        ("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/v1/profiles"), ("GET", "/v1/cases"), ("GET", "/v1/clearings"), ("GET", "/v1/days"),
         ("GET", "/v1/days/{day}"), ("GET", "/v1/intakes"), ("POST", "/v1/intakes"), ("GET", "/v1/intakes/{intake_id}"),
         ("GET", "/v1/intakes/{intake_id}/result"), ("GET", "/v1/bills"), ("GET", "/v1/bills/{name}"), ("PUT", "/v1/bills/{name}"),
         ("GET", "/v1/bills/{name}/qr.png"), ("GET", "/v1/bills/{name}/qr.svg"), ("POST", "/v1/bills/{name}/cancel"),

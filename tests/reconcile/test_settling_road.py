@@ -174,7 +174,7 @@ def test_a_closed_day_keeps_its_answer(world: World) -> None:
     world.settle([line("602", 500)])
     assert days(world)[DAY, "601"][2] == "closed"
     credit(world, "2", 500)
-    assert days(world)[DAY, "602"][2:] == ("difference", "settlement_without_receipt")
+    assert days(world)[DAY, "602"][2:] == ("difference", "settlement_without_receipt", "revised_after_close")
     assert [rule for rule, _ in standing(world)] == ["SE-04", "SE-04"]
     credit(world, "3", 7, reference=key("601"))  # more than was due: the day tells, the equation stands
     assert days(world)[DAY, "601"] == (507, 0, "difference", "amount_difference", "revised_after_close")

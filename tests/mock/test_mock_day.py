@@ -187,7 +187,7 @@ def test_pay_takes_everything_but_malformed_input(client: TestClient, sender: Se
 
 
 def test_receipt_files_are_split_and_lose_nothing(client: TestClient, sender: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mock_eltax.day.RECORDS_A_FILE", 4)
+    monkeypatch.setattr("mock_eltax.papers.RECORDS_A_FILE", 4)
     register(client, sender, [slip(number) for number in range(10)])
     paid = [pay(client, slip(number)) for number in range(10)]
     answer = client.post("/close-day", json={"day": DAY}).json()

@@ -113,9 +113,10 @@ def open_books(world: World, day: str | None, institution_code: str | None) -> d
 
 
 def _day(row: dict[str, Any]) -> dict[str, Any]:
-    """A day with what went wrong on it in words ("" where nothing did)."""
+    """A day with what went wrong on it in words ("" where nothing did), and the fee that was kept back: none where the whole gross came."""
     course = COURSES.get(row["course"])
-    return {**row, "ja": course.ja if course and course.name != "plain" else ""}
+    kept = 0 if row["credited_yen"] == row["settled_yen"] else row["fee_yen"]
+    return {**row, "kept_fee_yen": kept, "ja": course.ja if course and course.name != "plain" else ""}
 
 
 def stream_details(world: World, day: str | None, institution_code: str | None) -> Iterator[str]:

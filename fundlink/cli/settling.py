@@ -90,6 +90,8 @@ def _explained(told: Mapping[str, Any]) -> Iterator[str]:
     yield "清算されていません。"
     if told["found_since"]:
         yield f"`fundlink reconcile` で次のように清算されます: {told['found_since']['equation']}"
+    if told["late_fee"]:
+        yield f"前の払込の手数料が、この払込から引かれたようです: {told['late_fee']['equation']}"
     if not told["search_complete"]:
         yield "組合せが多すぎて探し切れないため、自動では決めません。"
     if told["suggestions"]:

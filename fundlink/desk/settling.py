@@ -28,10 +28,11 @@ def explain_settlement(rooms: Rooms, key: str) -> dict[str, Any]:
         history = [_told(connection, one) for one in settlings.settlings_of(connection, code, key)]
         now = next((one for one in history if one["withdrawn"] is None), None)
         seen = None if now else look(connection, code)
+        late_fee = None if seen is None else _late_fee(connection, code, settlement, seen)
     told: dict[str, Any] = {
         "settlement_key": key, "municipality_code": code, **{n: v for n, v in settlement._asdict().items() if n != "key"},
         "state": "settled" if now else "open", "settling": now, "before": [one for one in history if one is not now],
-        "suggestions": [], "search_complete": True,
+        "suggestions": [], "search_complete": True, "late_fee": late_fee,
     }  # fmt: skip
     return told if seen is None else {**told, **_suggestions(key, seen)}
 
@@ -41,6 +42,20 @@ def _settlement(connection: Connection, key: str) -> tuple[str, OpenSettlement]:
     if found is None:
         raise ProblemError([problem("FL-SET-102", place=key)])
     return found
+
+
+def _late_fee(connection: Connection, code: str, settlement: OpenSettlement, seen: Looked) -> dict[str, Any] | None:
+    """The fee of an earlier settlement that came gross, when this one is short by just that: for a person to judge, nothing is matched."""
+    came = [credit for credit in seen.given.credits.values() if credit.reference == settlement.key]
+    earlier = settlings.came_gross(connection, code, settlement.fund_code, before=settlement.transfer_on) if came else None
+    credited = sum(credit.yen for credit in came)
+    if earlier is None or settlement.net_yen - credited != earlier[2]:
+        return None
+    key, day, fee_yen = earlier
+    return {
+        "settlement_key": key, "business_day": day, "fee_yen": fee_yen,
+        "equation": f"{settlement.key} {settlement.net_yen:,} − {key} の手数料 {fee_yen:,} = 入金 {credited:,}",
+    }  # fmt: skip
 
 
 def _told(connection: Connection, one: Told) -> dict[str, Any]:

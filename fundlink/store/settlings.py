@@ -247,6 +247,21 @@ def settlings_of(connection: Connection, code: str, key: str) -> list[Told]:
     ]
 
 
+def came_gross(connection: Connection, code: str, fund_code: str, *, before: str) -> tuple[str, str, int] | None:
+    """(key, business day, fee) of the last settlement of a fund before a transfer date whose money came without the fee taken off."""
+    found = bulk.rows(
+        connection,
+        f"""SELECT t.settlement_key, t.business_day, t.fee_yen FROM settlement t
+            JOIN settling_line l ON l.settlement_key = t.settlement_key AND l.settlement_key <> ''
+            JOIN settling s ON s.id = l.settling_id
+            WHERE t.municipality_code = :code AND t.fund_code = :fund AND t.transfer_on < :before AND t.fee_yen > 0 AND s.fee = 'apart'
+              AND {_NEWEST} AND {STANDS.format("l")}
+            ORDER BY t.transfer_on DESC, t.settlement_key DESC LIMIT 1""",
+        code=code, fund=fund_code, before=before,
+    )  # fmt: skip
+    return (str(found[0][0]), str(found[0][1]), int(found[0][2])) if found else None
+
+
 def closed_days(connection: Connection, settling_id: int) -> list[str]:
     """Business days of a settling's settlements that are closed now."""
     found = bulk.rows(

@@ -49,16 +49,20 @@ def test_other_scenarios_tie_too(run: Run, scenario: str) -> None:
     assert told["ok"] is True
 
 
-def test_a_month_ends_with_every_day_closed_or_explained(run: Run) -> None:
-    said = run("demo", "--bills", 400, "--seed", 3, "--scenario", "month-end", "--json")
+@pytest.mark.usefixtures("on")
+def test_a_month_ends_with_all_thirty_days_closed_and_each_difference_named(run: Run) -> None:
+    said = run("demo", "--bills", 300, "--seed", 3, "--scenario", "month-end", "--json")
     told = said.json
     assert (said.code, told["ok"]) == (0, True)
     assert told["outcomes"] == told["expected"]
     assert told["outcomes_yen"] == told["expected_yen"]
-    assert told["credited_yen"] == sum(row["credited_yen"] for row in told["expected_days"])
-    assert len({row["day"] for row in told["expected_days"]}) == 30
-    assert len(told["closed"]) >= 15
-    assert all(row["why"] for row in told["explained"])
-    assert {row["what"] for row in told["differs"]} <= {"credited_yen"}
-    assert run("demo", "--bills", 400, "--seed", 3, "--scenario", "month-end", "--json").json == told
+    assert told["closed"] == sorted({row["day"] for row in told["expected_days"]})
+    assert len(told["closed"]) == 30
+    assert {row["state"] for row in told["days"]} == {"closed"}
+    assert (told["explained"], told["differs"]) == ([], [])
+    named = {(one["day"], row["fund_code"]): row for one in told["overridden"] for row in one["differences"]}
+    untied = {(row["day"], row["fund_code"]): row["difference_yen"] for row in told["days"] if row["difference_yen"]}
+    assert {place: row["yen"] for place, row in named.items()} == untied
+    assert all(row["why"] and row["yen"] == row["expected_yen"] for row in named.values())
+    assert run("demo", "--bills", 300, "--seed", 3, "--scenario", "month-end", "--json").json == told
     assert [item for item in run("verify", "--json").json["invariants"] if not item["ok"]] == []

@@ -14,7 +14,7 @@ from fundlink.domain.values import municipality_check_digit
 from tests.scenarios.tables import Scenario, iso
 
 FUNDS = ("601", "602", "603", "611", "612", "613", "621", "631", "632", "641", "651", "652", "661", "699")
-_ALONE = ("close", "rollback", "again", "lose")
+_ALONE = ("close", "rollback", "again", "lose", "unpaid", "stale")
 
 
 class Place(NamedTuple):

@@ -16,10 +16,10 @@ FOLDER = Path(__file__).parent
 FIRST_DAY = "11-16"
 """The day on which the bills of a scenario are taken in and told to the gateway."""
 VALUES = ("yen", "on", "booked", "slip", "fund", "until", "due", "fee", "count", "edition", "transfer", "for", "no")
-FLAGS = ("wrong", "out")
+FLAGS = ("wrong", "out", "unposted")
 FACTS = ("pay", "prelim", "back", "resend", "settle", "credit")
 """What arrives from the gateway and the bank; everything else is an act of the core system or of staff."""
-ACTS = ("bill", "cancel", "again", "reissue", "rollback", "lose", "close", "look")
+ACTS = ("bill", "cancel", "again", "reissue", "rollback", "lose", "close", "unpaid", "stale", "look")
 EXPECTED = ("outcomes", "slips", "days", "entries", "effects", "acts", "problems", "gateway")
 
 
@@ -53,7 +53,9 @@ class Scenario(NamedTuple):
     @property
     def funds(self) -> tuple[str, ...]:
         """The funds it touches, ascending."""
-        return tuple(sorted({event.more.get("fund", "601") for event in self.events if event.verb not in ("close", "look", "rollback")}))
+        return tuple(
+            sorted({event.more.get("fund", "601") for event in self.events if event.verb not in ("close", "look", "rollback", "unpaid")})
+        )
 
     @property
     def closes(self) -> bool:

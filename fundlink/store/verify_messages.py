@@ -18,7 +18,9 @@ _LIVES = """SELECT message_id, MIN(id) AS first_id, MIN(CASE WHEN event IN ('ans
 
 def once(connection: Connection) -> tuple[int, int]:
     """I-05: one registration a slip, no change told twice, messages hold the slips they say, and what is registered was answered so."""
-    registered_twice = f"SELECT COUNT(*) FROM (SELECT i.slip_id FROM {_EFFECTIVE} AND i.operation = 'register' GROUP BY i.slip_id HAVING COUNT(*) > 1) x"
+    registered_twice = (
+        f"SELECT COUNT(*) FROM (SELECT i.slip_id FROM {_EFFECTIVE} AND i.operation = 'register' GROUP BY i.slip_id HAVING COUNT(*) > 1) x"
+    )
     told_twice = f"""SELECT COUNT(*) FROM (SELECT i.slip_id FROM {_EFFECTIVE} AND i.operation <> 'register'
                      GROUP BY i.slip_id, i.operation, i.last_change_id HAVING COUNT(*) > 1) x"""
     other_count = """SELECT COUNT(*) FROM message m LEFT JOIN (SELECT message_id, COUNT(*) AS n FROM message_item GROUP BY message_id) i

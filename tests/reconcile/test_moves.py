@@ -23,7 +23,7 @@ def _credit(world: World, name: str, **changed: Any) -> None:
     with world.jobs.rooms.store.write() as connection:
         raw = world.sql("SELECT MIN(id) FROM raw")[0][0]
         noted = {"source": "gateway", "remote_id": name, "kind": "bank_credit", "name": name, "municipality_code": CODE,
-                 "business_day": DAY, "raw_id": raw, "at": DAY, "state": "applied"}  # fmt: skip
+                 "business_day": DAY, "raw_id": raw, "at": DAY, "state": "applied", "records": 1, "yen": record.amount_yen}  # fmt: skip
         receipts.stage(connection, "bank_credit", [(1, CODE, *record)])
         receipts.store_arrivals(connection, "bank_credit", receipts.add_received(connection, noted))
 

@@ -20,7 +20,7 @@ from fundlink.domain.errors import BusyError, NotKeptError
 from fundlink.store import audit, bulk
 
 SQLITE_PRAGMAS = (
-    "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-8192", "temp_store=FILE",
+    "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-6144", "temp_store=FILE",
     "journal_size_limit=67108864",
 )  # fmt: skip
 """Of every connection; the floors of bench take them from here."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_few_rows_start_no_thread(tmp_path: Path) -> None:
 def test_a_checkpoint_that_fails_loses_nothing_and_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Broken:
         def execute(self, _statement: str) -> None:
-            raise checkpoints.sqlite3.OperationalError("database or disk is full")
+            raise sqlite3.OperationalError("database or disk is full")
 
     checkpoints._checkpoint(Broken())
     store = Store(f"sqlite:///{tmp_path / 'a.db'}")

@@ -55,7 +55,7 @@ def _check_day(day: str) -> None:
 
 
 def _close_words(result: Mapping[str, Any]) -> str:
-    refused = problem_lines(result["refused"])
+    refused = [*problem_lines(result["refused"]), *_control_lines(result["control"]), *problem_lines(result["problems"])]
     if result["step"] != "prepare":
         late = sum(one["compensations"] for one in result["books"])
         told = f"{result['day']}: 締めた公金種目 {len(result['closed'])}  締め済み {result['already_closed']}  締められない {len(result['refused'])}"
@@ -69,6 +69,18 @@ def _close_words(result: Mapping[str, Any]) -> str:
         )
         lines += _book_lines(sheet["books"])
     return "\n".join([*lines, *refused, *(["別の人が `fundlink close approve` で承認してください。"] if result["prepared"] else [])])
+
+
+def _control_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """The control identities, one line a municipality and fund."""
+    lines = []
+    for row in rows:
+        lines.append(f"{row['municipality_code']} 収納 {row['receipts']:,} 件＝消込 {row['matched']:,}＋別段預り {row['suspense']:,}")
+        lines += [
+            f"  {fund['fund_code']} 発番 {fund['registered']:,} 件＝収納済 {fund['paid']:,}＋未納 {fund['unpaid']:,}＋取消 {fund['cancelled']:,}＋期限切れ {fund['expired']:,}"
+            for fund in row["funds"]
+        ]
+    return lines
 
 
 def _book_lines(rows: list[dict[str, Any]]) -> list[str]:

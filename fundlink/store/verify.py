@@ -220,7 +220,7 @@ def verify(store: Store) -> dict[str, Any]:
     """Run every check: ``ok``, one object an invariant, and the hash of the ledger that they were found for."""
     with store.read() as connection:
         found = [_checked(connection, check) for check in CHECKS]
-        found += [_timed(connection, ident, what, check) for ident, what, check in _WALKS]
+        found += [_timed(connection, ident, what, check) for ident, what, check in WALKS]
         ledger_sha256 = ledger.ledger_hash(connection)
     return {"ok": all(item["ok"] for item in found), "invariants": sorted(found, key=lambda item: str(item["id"])), "ledger": ledger_sha256}
 
@@ -278,7 +278,7 @@ def _audit_chain(connection: Connection) -> tuple[int, int]:
     return int(result["entries"]), 0 if result["ok"] else 1
 
 
-_WALKS: tuple[tuple[str, str, Callable[[Connection], tuple[int, int]]], ...] = (
+WALKS: tuple[tuple[str, str, Callable[[Connection], tuple[int, int]]], ...] = (
     ("I-09", "保管したバイトの SHA-256 が受信時と同じ", _raw_bytes),
     ("I-22", "状態の移り変わりは、決められた表のとおり", _transitions),
     ("I-23", "処理は、準備した人と別の人が、準備されたとおりに実施した", verify_acts.two_persons),

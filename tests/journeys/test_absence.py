@@ -337,39 +337,3 @@ def test_what_waits_too_long_is_counted_with_the_oldest(world: World) -> None:
 
 def _aged(world: World) -> dict[tuple[str, str], dict[str, Any]]:
     return {(row["subject"], row["state"]): row for row in world.jobs.ageing()["states"] if row["count"]}
-
-
-PLANTED = {
-    "paid by state alone": ("C-01", "INSERT INTO slip_state (slip_id, state, event, cause, at) VALUES (3, 'paid', 'pay', 'x', 'x')"),
-    "unpaid by state, paid by outcome": ("C-01", "INSERT INTO slip_state (slip_id, state, event, cause, at) VALUES (1, 'registered', 'withdraw', 'x', 'x')"),
-    "a state nobody knows": ("C-01", "INSERT INTO slip_state (slip_id, state, event, cause, at) VALUES (4, 'gone', 'x', 'x', 'x')"),
-    "an outcome that rests on another receipt": ("C-02", "UPDATE outcome SET receipt_id = (SELECT id FROM receipt WHERE transaction_key = 'T9') WHERE transaction_key = 'T1'"),
-    "an outcome that was lost": ("C-02", "DELETE FROM outcome WHERE transaction_key = 'T1'"),
-    "an outcome nobody knows": ("C-02", "UPDATE outcome SET outcome = 'lost' WHERE transaction_key = 'T9'"),
-    "a number that goes back": ("C-03", "UPDATE file_position SET sequence = 1 WHERE sequence = 5"),
-    "a gap that is not told": ("C-03", "UPDATE file_position SET sequence = 9 WHERE sequence = 5"),
-    "a place of a file that was never accepted": ("C-03", "DELETE FROM file_event WHERE event = 'accepted' AND file_id = 3"),
-    "a list on a file that is not applied": ("I-20", "UPDATE received_file SET state = 'quarantined'"),
-    "a list before the outcomes": ("I-20", "UPDATE unpaid_list SET last_outcome_id = 1"),
-    "a list that rests on nothing": ("I-20", "DELETE FROM unpaid_list_day"),
-    "a list with other bills": ("I-20", "UPDATE unpaid_list SET bills = bills - 1"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", PLANTED)
-def test_a_planted_corruption_is_found(town: World, name: str) -> None:
-    _host(town, 21, 4)
-    _host(town, 22, 5)
-    town.receive([town.paid(1, "T1", stage="preliminary"), receipt("T9", "9" * 20, "123456", amount_yen=77)])
-    town.receive([town.paid(1, "T1")])
-    town.jobs.reconcile()
-    _unpaid(town)
-    assert _broken(town) == set()
-    check, statement = PLANTED[name]
-    with town.jobs.rooms.store.engine.begin() as connection:
-        connection.exec_driver_sql(statement)
-    assert check in _broken(town)
-
-
-def _broken(world: World) -> set[str]:
-    return {item["id"] for item in verify.verify(world.jobs.rooms.store)["invariants"] if not item["ok"]}

@@ -61,6 +61,9 @@ _BELIEVED = f"""e.stage <> '9' AND NOT EXISTS (
     AND (e.entry_number = {_LAST_ENTRY} OR EXISTS (SELECT 1 FROM moved_entry q WHERE q.entry_number = {_LAST_ENTRY}))"""
 
 _ALL = "1 = 1"
+# whether a day was ever noted in which there is nothing depends on what came first
+_EMPTY_DAY = """(d.state = 'tied' AND d.receipts = 0 AND d.receipts_yen = 0 AND d.settled_yen = 0 AND d.fee_yen = 0 AND d.credited_yen = 0
+    AND d.difference_yen = 0)"""
 
 PARTS: tuple[Part, ...] = (
     Part(
@@ -131,8 +134,8 @@ PARTS: tuple[Part, ...] = (
             "d.difference_yen", "d.state", "d.differences",
         ),
         "day_state d",
-        """d.id = (SELECT MAX(x.id) FROM day_state x
-             WHERE x.day = d.day AND x.municipality_code = d.municipality_code AND x.fund_code = d.fund_code)""",
+        f"""d.id = (SELECT MAX(x.id) FROM day_state x
+             WHERE x.day = d.day AND x.municipality_code = d.municipality_code AND x.fund_code = d.fund_code) AND NOT {_EMPTY_DAY}""",
         "d.day",
     ),
     Part("closes", ("k.municipality_code", "k.day", "k.books_sha256", "CASE WHEN k.reason = '' THEN 'tied' ELSE 'not tied' END"), "day_close k", "k.step = 'approved'", "k.day"),

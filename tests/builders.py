@@ -15,8 +15,9 @@ from fundlink import bootstrap
 from fundlink.config import TOKYO, Settings
 from fundlink.connectors.identity import make_demo_identity
 from fundlink.connectors.in_memory import InMemoryGateway
-from fundlink.domain.records import BillingRecord, ReceiptRecord, SettlementRecord
+from fundlink.domain.records import BankCreditRecord, BillingRecord, ReceiptRecord, SettlementRecord
 from fundlink.jobs import Jobs
+from fundlink.pipeline import Rooms
 
 CODE = "990019"
 INSTITUTION = CODE[:5]
@@ -106,6 +107,23 @@ class World(NamedTuple):
         header = _header("S", len(rows), sum(row.gross_yen for row in rows), day)
         self.twin.put(INSTITUTION, "settlement", day, pieces=self.jobs.rooms.profile("gateway").message("settlement").writer(rows, header))
         return self.jobs.collect()
+
+    def credit(self, records: Iterable[BankCreditRecord], day: str = DAY) -> dict[str, Any]:
+        """The bank reports movements; collect."""
+        self.twin.put_bytes(INSTITUTION, "bank_credit", day, body=bank_file(self.jobs.rooms, day, list(records)))
+        return self.jobs.collect()
+
+
+def bank_file(rooms: Rooms, day: str, rows: list[BankCreditRecord]) -> bytes:
+    """A file of account movements as the bank sends it on a day."""
+    change = sum(row.amount_yen if row.direction == "1" else -row.amount_yen for row in rows)
+    booked = [row.booked_on for row in rows]
+    header = {
+        "file_created_on": day, "period_from": min(booked), "period_to": max(booked), "bank_code": "9999", "branch_code": "001",
+        "account_type": "1", "account_number": "0001234567", "opening_sign": "1", "opening_balance_yen": 10**9, "closing_sign": "1",
+        "closing_balance_yen": 10**9 + change,
+    }  # fmt: skip
+    return b"".join(rooms.profile("bank-zengin-03").message("bank_credit").writer(iter(rows), header))
 
 
 def _header(letter: str, count: int, total: int, day: str = DAY) -> dict[str, Any]:

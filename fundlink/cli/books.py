@@ -55,7 +55,7 @@ def _check_day(day: str) -> None:
 
 
 def _close_words(result: Mapping[str, Any]) -> str:
-    refused = problem_lines(result["refused"])
+    refused = [*problem_lines(result["refused"]), *_control_lines(result["control"]), *problem_lines(result["problems"])]
     if result["step"] != "prepare":
         late = sum(one["compensations"] for one in result["books"])
         told = f"{result['day']}: 締めた公金種目 {len(result['closed'])}  締め済み {result['already_closed']}  締められない {len(result['refused'])}"
@@ -69,6 +69,18 @@ def _close_words(result: Mapping[str, Any]) -> str:
         )
         lines += _book_lines(sheet["books"])
     return "\n".join([*lines, *refused, *(["別の人が `fundlink close approve` で承認してください。"] if result["prepared"] else [])])
+
+
+def _control_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """The control identities, one line a municipality and fund."""
+    lines = []
+    for row in rows:
+        lines.append(f"{row['municipality_code']} 収納 {row['receipts']:,} 件＝消込 {row['matched']:,}＋別段預り {row['suspense']:,}")
+        lines += [
+            f"  {fund['fund_code']} 発番 {fund['registered']:,} 件＝収納済 {fund['paid']:,}＋未納 {fund['unpaid']:,}＋取消 {fund['cancelled']:,}＋期限切れ {fund['expired']:,}"
+            for fund in row["funds"]
+        ]
+    return lines
 
 
 def _book_lines(rows: list[dict[str, Any]]) -> list[str]:
@@ -165,8 +177,32 @@ def _paper_words(result: Mapping[str, Any]) -> str:
     return f"{result['title']} {result['day'] or result['month']} {result['municipality_code']}: {result['rows']:,} 行を {result['out']} に書きました。{notes}"
 
 
+def ledger(
+    municipality: Municipality = None,
+    until: Annotated[str | None, typer.Option(metavar="DAY", help="この営業日までの分（請求は含まない）")] = None,
+    as_json: Json = False,
+) -> int:
+    """台帳の照合値（請求・収納・判定・払込・入金・清算・日・帳簿・消込の SHA-256）を出す。同じ事実なら同じ値になる。"""
+    from fundlink.store import ledger as books
+
+    if until is not None:
+        _check_day(until)
+    with jobs() as work, work.rooms.store.read() as connection:
+        found = books.ledger(connection, municipality, until)
+    parts = {name: part._asdict() for name, part in found.parts.items()}
+    result = {"sha256": found.sha256, "municipality": municipality, "until": until, "municipalities": found.municipalities, "parts": parts}
+    emit(result, as_json=as_json, words=_ledger_words)
+    return 0
+
+
+def _ledger_words(result: Mapping[str, Any]) -> str:
+    lines = [f"台帳の照合値 {result['sha256']}", *(f"{code} {sha256}" for code, sha256 in result["municipalities"].items())]
+    return "\n".join([*lines, *(f"{name} {part['rows']:,} 件 {part['sha256'][:16]}" for name, part in result["parts"].items())])
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(close)
     app.command()(day)
     app.command()(paper)
+    app.command()(ledger)

@@ -592,6 +592,12 @@ CATALOGUE: dict[str, Meaning] = {
         "`fundlink verify` を行い、結果を添えて問い合わせてください。",
         "Run `fundlink verify` and report what it says.",
     ),
+    "FL-CTL-004": _error(
+        "団体 {code} の公金種目 {fund} で、発番した納付書が、収納済・未納・取消・期限切れの合計と合いません（発番 {registered}、収納済 {paid}、未納 {unpaid}、取消 {cancelled}、期限切れ {expired}）。",
+        "Slips of {code}, fund {fund}, are not the sum of their parts (registered {registered}; paid {paid}, unpaid {unpaid}, cancelled {cancelled}, expired {expired}).",
+        "`fundlink verify` を行い、結果を添えて問い合わせてください。",
+        "Run `fundlink verify` and report what it says.",
+    ),
     "FL-WTM-001": _error(
         "{day} の{kind}ファイルが届いていません（{state}、予定は {due}）。",
         "The {kind_en} file of {day} is not in ({state_en}; due {due}).",

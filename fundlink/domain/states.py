@@ -91,3 +91,29 @@ def states_before(event: str) -> list[str]:
 
 
 _STEPS = {(step.before, step.event): step.after for step in TRANSITIONS}
+
+
+SLIP_PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("unpaid", ("issued", "registered", "refused", "unknown")),
+    ("cancelled", ("cancelled", "superseded")),
+    ("expired", ("expired",)),
+)
+"""What a slip that no payment pays is counted as, in ``registered = paid + unpaid + cancelled + expired``."""
+
+
+def part_of(state: str) -> str:
+    """The part that a state is counted in; '' where a payment or an act has to answer for it.
+
+    >>> part_of("refused"), part_of("superseded"), part_of("cleared")
+    ('unpaid', 'cancelled', '')
+    """
+    return next((part for part, states in SLIP_PARTS if state in states), "")
+
+
+def crossing_events() -> list[str]:
+    """Events that may take a slip from one part to another; all others stay within one.
+
+    >>> crossing_events()
+    ['cancel', 'expire', 'pay', 'supersede', 'withdraw']
+    """
+    return sorted({step.event for step in TRANSITIONS if step.before != "draft" and part_of(step.before) != part_of(step.after)})

@@ -17,6 +17,7 @@ from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.persons import same_person
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.states import DAY_STATES, in_japanese
+from fundlink.pipeline import control
 from fundlink.pipeline.reconcile import REVISED, day_json
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile.books import Found, rows_of
@@ -87,6 +88,7 @@ def prepare(rooms: Rooms, day: str, who: str, *, municipality: str | None = None
                 _step(rooms, connection, sheet, ("prepared", who, _reason(sheet, override)))
                 told["prepared"].append(sheet.as_json())
         detail = {"prepared": _hashes(told["prepared"]), "refused": len(told["refused"]), "override": override or ""}
+        told |= _control(rooms, connection, municipality)
         audit.append(connection, audit.Entry(who, "desk.close.prepare", f"day:{day}", detail, rooms.now()))
     return told
 
@@ -100,6 +102,7 @@ def approve(rooms: Rooms, day: str, who: str, *, municipality: str | None = None
             step = books.newest_step(connection, sheet.municipality_code, day)
             why = [] if sheet.is_closed else _not_as_prepared(sheet, step, who)
             _close_or_tell(rooms, connection, told, (sheet, why, who, step.reason if step else ""))
+        told |= _control(rooms, connection, municipality)
         audit.append(connection, audit.Entry(who, "desk.close", f"day:{day}", _detail(told), rooms.now()))
     return told
 
@@ -117,9 +120,16 @@ def close_day(  # both steps in one call, as one act of two persons
             if not why and not sheet.is_closed:
                 _step(rooms, connection, sheet, ("prepared", who, reason))
             _close_or_tell(rooms, connection, told, (sheet, why, approved_by, reason))
+        told |= _control(rooms, connection, municipality)
         detail = {"approved_by": approved_by, **_detail(told)}
         audit.append(connection, audit.Entry(who, "desk.close", f"day:{day}", detail, rooms.now()))
     return told
+
+
+def _control(rooms: Rooms, connection: Connection, municipality: str | None) -> dict[str, Any]:
+    """What the persons see beside the books: whether the control identities hold, and what does not."""
+    found = control.check(rooms, connection, municipality)
+    return {"control": found.rows, "problems": found.problems}
 
 
 def two_persons(who: str, approved_by: str) -> None:

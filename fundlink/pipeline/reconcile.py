@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fundlink.domain.problems import Problem, problem
 from fundlink.domain.states import states_before
+from fundlink.pipeline import control
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.pipeline.settle import settle
 from fundlink.reconcile.outcomes import PAYING, Evidence, every_rule
 from fundlink.reconcile.totals import DayFacts, judge_day
-from fundlink.store import audit, bills, books, control, days, outcomes, revisions
+from fundlink.store import audit, bills, books, days, outcomes, revisions
 from fundlink.store import touched as touched_rows
 from fundlink.store.days import DayRow, DaySums
 
@@ -79,14 +79,11 @@ def _behind(row: DayRow, before: DayRow | None, *, moved: bool) -> DayRow:
 
 
 def check(rooms: Rooms, ticket: Ticket) -> Ticket:
-    """The control identity: every payment is matched or in suspense, in number and in yen."""
-    with rooms.store.read() as connection:
-        identity = control.controls(connection, PAYING)
-    wrong = [row for row in identity if not row.ties]
-    return {
-        "control": [{**row._asdict(), "ok": row.ties} for row in identity],
-        "problems": [_does_not_tie(row).as_json() for row in wrong],
-    }
+    """The control identities: every payment is matched or in suspense, every slip paid, unpaid, cancelled or expired."""
+    with rooms.store.write() as connection:
+        bills.hold_states(connection)
+        found = control.check(rooms, connection)
+    return {"control": found.rows, "problems": found.problems}
 
 
 def tell(rooms: Rooms, ticket: Ticket) -> Ticket:
@@ -99,11 +96,6 @@ def tell(rooms: Rooms, ticket: Ticket) -> Ticket:
         "outcomes_yen": {name: yen for name, _, yen in counted},
         "days": [day_json(row) for row in rows],
     }
-
-
-def _does_not_tie(row: control.Control) -> Problem:
-    parts = {"parts": row.matched + row.suspense, "parts_yen": row.matched_yen + row.suspense_yen}
-    return problem("FL-CTL-003", code=row.municipality_code, receipts=row.receipts, receipts_yen=row.receipts_yen, **parts)
 
 
 def day_json(row: DayRow) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The control identity of a run by running totals: receipts = matched + suspense, of each municipality. Called by pipeline.reconcile.
+"""The control identity of a run by running totals: receipts = matched + suspense, of each municipality. Called by pipeline.control.
 
 Two totals that grow apart from each other are compared, that of all days and those of each day; verify counts anew.
 """
@@ -29,6 +29,11 @@ class Control(NamedTuple):
     def ties(self) -> bool:
         """Receipts are the sum of the two, in number and in yen."""
         return self.receipts == self.matched + self.suspense and self.receipts_yen == self.matched_yen + self.suspense_yen
+
+
+def nothing(municipality_code: str) -> Control:
+    """A municipality without payments."""
+    return Control(municipality_code, 0, 0, 0, 0, 0, 0)
 
 
 def controls(connection: Connection, paying: Sequence[str]) -> list[Control]:

@@ -504,6 +504,19 @@ class OutcomeTotal(SQLModel, table=True):
     yen: int = Field(sa_type=Yen)
 
 
+class SlipTotal(SQLModel, table=True):
+    """How many slips of a fund were numbered, are paid by payments, or stand unpaid, cancelled, expired; the newest row counts."""
+
+    __tablename__ = "slip_total"
+    __table_args__ = (sa.Index("slip_total_by_fund", "municipality_code", "fund_code", "part", "id"),)
+    id: int = _key()
+    municipality_code: str
+    fund_code: str
+    part: str  # registered | paid | unpaid | cancelled | expired
+    slips: int = Field(sa_type=sa.BigInteger)
+    until_id: int = Field(sa_type=sa.BigInteger)  # the newest slip of the municipality that is counted in it
+
+
 class DayState(SQLModel, table=True):
     """Totals and state of one business day and fund; the newest row counts."""
 

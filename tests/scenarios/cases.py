@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,6 @@ from tests.scenarios.tables import Scenario, scenarios
 Seen = dict[str, dict[str, list[str]]]
 """By scenario and kind of expectation: what stood at the end, in the words of the tables."""
 
-LANDED: frozenset[str] = frozenset()
-"""What scenarios waited for (``needs``) and has come: its scenarios pass from then on."""
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 128 << 20
 
@@ -33,15 +30,8 @@ def played(database_url: str = "", *, shuffled: bool) -> Seen:
 
 
 def cases() -> list[ParameterSet]:
-    """One case a scenario; one that waits for a feature must fail until it lands."""
-    return list(_cases())
-
-
-def _cases() -> Iterator[ParameterSet]:
-    for scenario in scenarios():
-        waits = scenario.needs and scenario.needs not in LANDED
-        marks = [pytest.mark.xfail(reason=f"needs {scenario.needs}", strict=True)] if waits else []
-        yield pytest.param(scenario, id=scenario.name, marks=marks)
+    """One case a scenario."""
+    return [pytest.param(scenario, id=scenario.name) for scenario in scenarios()]
 
 
 def as_told(scenario: Scenario, seen: Seen) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.records import BankCreditRecord, BillingRecord, ReceiptRecord, SettlementRecord
 from fundlink.jobs import Jobs
-from tests.builders import World, bill, receipt
+from tests.builders import World, bank_file, bill, receipt
 from tests.builders import world as build_world
 from tests.scenarios.exchange import Exchange
 from tests.scenarios.places import Place, assign
@@ -178,7 +178,7 @@ class Stage:
             self._put += 1
             rows = [self._record(kind, one, at) for at, one in enumerate(group, 1)]
             if kind == "bank_credit":
-                body = self._bank_file(day, rows)
+                body = bank_file(self.world.jobs.rooms, day, rows)
                 self.twin.put_bytes(code[:5], kind, day, body=body)
                 continue
             yen = sum(row.gross_yen if isinstance(row, SettlementRecord) else row.amount_yen for row in rows)
@@ -231,15 +231,6 @@ class Stage:
         return BankCreditRecord(
             "", number, booked, booked, int(one.event.about[0]), direction, "0", "0000013800", "ﾁﾎｳｾﾞｲｷﾖｳﾄﾞｳｷｺｳ", reference, "ｺｳｷﾝ ﾊﾗｲｺﾐ"
         )
-
-    def _bank_file(self, day: str, rows: list[BankCreditRecord]) -> bytes:
-        change = sum(row.amount_yen if row.direction == "1" else -row.amount_yen for row in rows)
-        header = {
-            "file_created_on": day, "period_from": min(row.booked_on for row in rows), "period_to": max(row.booked_on for row in rows), "bank_code": "9999", "branch_code": "001", "account_type": "1",
-            "account_number": "0001234567", "opening_sign": "1", "opening_balance_yen": 10**9, "closing_sign": "1",
-            "closing_balance_yen": 10**9 + change,
-        }  # fmt: skip
-        return b"".join(self.world.jobs.rooms.profile("bank-zengin-03").message("bank_credit").writer(iter(rows), header))
 
     def _look(self, ending: list[Scenario]) -> None:
         """What stands now for the scenarios that end today, in the words of the tables."""

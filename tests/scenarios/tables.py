@@ -46,7 +46,6 @@ class Scenario(NamedTuple):
     events: tuple[Event, ...]
     seen: str
     expected: dict[str, list[str]]
-    needs: str
     alone: bool
     ordered: bool
 
@@ -87,16 +86,15 @@ def _of_table(path: Path) -> Iterator[Scenario]:
 
 
 def _scenario(topic: str, row: dict[str, Any]) -> Scenario:
-    known = {"name", "ja", "bills", "events", "seen", "needs", "why", "alone", "ordered", *EXPECTED}
+    known = {"name", "ja", "bills", "events", "seen", "alone", "ordered", *EXPECTED}
     assert set(row) <= known, f"{row.get('name')}: {set(row) - known}"
-    assert ("needs" in row) == ("why" in row), f"{row['name']}: what is waited for is told with its reason"
     events = tuple(_with_amounts([*(_event(f"{FIRST_DAY} bill {words}") for words in row.get("bills", [])), *map(_event, row["events"])]))
     dates = [event.on for event in events]
     assert dates == sorted(dates), f"{row['name']}: events stand in the order of their dates"
     return Scenario(
         row["name"], row["ja"], topic, events, iso(row.get("seen", events[-1].on)),
         {name: list(row.get(name, [])) for name in EXPECTED if name != "gateway" or name in row},
-        row.get("needs", ""), row.get("alone", False), row.get("ordered", False),
+        row.get("alone", False), row.get("ordered", False),
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Payment messages: which slips have to be told to the gateway, what was sent, what it said.
 
-Called by pipeline.submit. A message is stored under its id before it is sent; its newest event is its state.
+Called by pipeline.compose and pipeline.submit. A message is stored under its id before it is sent; its newest event is its state.
 """
 
 from __future__ import annotations

@@ -29,9 +29,11 @@ from fundlink.reconcile import verbs
 from fundlink.reconcile.accounts import Move, balanced
 from fundlink.reconcile.offsetting import DEFAULT_ORDER, ORDERS, spread
 from fundlink.reconcile.outcomes import ATTACHED, PAYING
+from fundlink.reconcile.tellings import SAME, STANDS, UNSURE
 from fundlink.reconcile.verbs import BY_NAME, TARGETS, Wanted
-from fundlink.store import acts, audit, bills, clearings, closing, retelling
+from fundlink.store import acts, audit, bills, clearings, closing, retelling, tellings
 from fundlink.store.acts import ActRow
+from fundlink.store.tellings import Row
 
 _STATES = {"": "承認待ち", "carried_out": "実施済み", "refused": "却下", "withdrawn": "取りやめ"}
 
@@ -141,6 +143,7 @@ def _content(rooms: Rooms, ground: Ground, asked: Asked, moves: tuple[Move, ...]
         "moves": [_move_words(rooms, ground, move) for move in moves], "bills": sorted(ground.facts.debts),
         "grounds": {key: payment.outcome_id for key, payment in ground.facts.payments.items()},
         **({"until": asked.until} if asked.verb == "wait" else {}), **({"code": asked.code} if asked.verb == "write_off" else {}),
+        **({"credit": {name: ground.facts.credit[name] for name in ("credit_id", "stands_for")}} if ground.facts.credit else {}),
     }  # fmt: skip
 
 
@@ -238,6 +241,8 @@ def _carry_out(rooms: Rooms, connection: Connection, act: ActRow, content: dict[
     """Moves, entries, steps of slips; the day in whose books it stands."""
     day = _open_day(rooms, connection, act.municipality_code)
     moves = content["moves"]
+    if "credit" in content:
+        _judge_credit(rooms, connection, act, content["credit"])
     if not moves:
         return day
     ids = acts.bill_ids(connection, [move["bill_key"] for move in moves if move["bill_key"]])
@@ -250,6 +255,13 @@ def _carry_out(rooms: Rooms, connection: Connection, act: ActRow, content: dict[
         retelling.tell_anew(connection, key, act.act_id, attached=ATTACHED, paying=PAYING, at=at)
     _step_slips(rooms, connection, act, moves)
     return day
+
+
+def _judge_credit(rooms: Rooms, connection: Connection, act: ActRow, credit: dict[str, Any]) -> None:
+    """Two persons say whether an entry is a credit of its own; undone, it waits again. The next reconcile settles by it."""
+    state = {"same": SAME, "separate": STANDS}.get(act.verb, UNSURE)
+    row = Row(credit["credit_id"], act.municipality_code, state, credit["stands_for"], act.act_id, rooms.now())
+    tellings.record(connection, [row])
 
 
 def _rows(act: ActRow, day: str, moves: list[dict[str, Any]], ids: dict[str, int]) -> Iterator[tuple[Any, ...]]:

@@ -113,9 +113,14 @@ _OVERTAKEN = f"""
       AND NOT {_REVERSED.format("d.id")}
     GROUP BY d.id, d.municipality_code, r.fund_code"""
 
+_CREDITS = """
+    SELECT 'credit:' || k.credit_id, 'credit', k.municipality_code, '', k.at, 'told_differently', c.amount_yen
+    FROM credit_telling k JOIN bank_credit c ON c.id = k.credit_id
+    WHERE k.state = 'unsure' AND k.id = (SELECT MAX(x.id) FROM credit_telling x WHERE x.credit_id = k.credit_id)"""
+
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "transaction": (_TRANSACTIONS, _TAKEN_OFF), "cancellation": (_CANCELLATIONS,), "preliminary": (_PRELIMINARIES,),
-    "conflict": (_CONFLICTS,), "received": (_RECEIVED,), "message": (_MESSAGES, _REFUSED), "day": (_DAYS,), "act": (_OVERTAKEN,),
+    "conflict": (_CONFLICTS,), "received": (_RECEIVED,), "message": (_MESSAGES, _REFUSED), "credit": (_CREDITS,), "day": (_DAYS,), "act": (_OVERTAKEN,),
 }  # fmt: skip
 _OWNER = "COALESCE((SELECT c.owner FROM case_owner c WHERE c.case_name = q.name ORDER BY c.id DESC LIMIT 1), '')"
 

@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine import Connection
 
 from fundlink import safe_xml
-from fundlink.desk import find_bill, grounds
+from fundlink.desk import find_bill, grounds, slips
 from fundlink.desk.grounds import Ground, canonical
 from fundlink.desk.queue import act_words
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.persons import same_person
 from fundlink.domain.problems import problem
-from fundlink.domain.states import states_before
 from fundlink.domain.values import iso_date
 from fundlink.formats.codelists import read_code_list
 from fundlink.pipeline.rooms import Rooms
@@ -253,7 +252,7 @@ def _carry_out(rooms: Rooms, connection: Connection, act: ActRow, content: dict[
         acts.add_grounds(connection, act.act_id, content["grounds"])
     for key in sorted({move["transaction_key"] for move in moves} - {""}):
         retelling.tell_anew(connection, key, act.act_id, attached=ATTACHED, paying=PAYING, at=at)
-    _step_slips(rooms, connection, act, moves)
+    slips.step(rooms, connection, act, moves)
     return day
 
 
@@ -278,23 +277,6 @@ def _open_day(rooms: Rooms, connection: Connection, municipality_code: str) -> s
     if closed < rooms.today():
         return rooms.today()
     return (dt.date.fromisoformat(closed) + dt.timedelta(days=1)).isoformat()
-
-
-def _step_slips(rooms: Rooms, connection: Connection, act: ActRow, moves: list[dict[str, Any]]) -> None:
-    """A bill that is paid to the yen now makes its slip paid; one that an undone act had paid can be paid again."""
-    to = {move["bill_key"] for move in moves if move["to_account"] == "collected"}
-    off = {move["bill_key"] for move in moves if move["from_account"] == "collected" and act.verb == "reverse"}
-    for debt in acts.debts(connection, to | off, paying=PAYING):
-        left = debt.total_yen - debt.collected_yen - debt.written_off_yen
-        step = (
-            ("pay", "paid")
-            if debt.bill_key in to and left <= 0
-            else ("withdraw", "registered")
-            if debt.bill_key in off and left > 0
-            else None
-        )
-        if step is not None and debt.slip_id is not None and debt.state in states_before(step[0]):
-            acts.step_slip(connection, debt.slip_id, step, cause=f"act:{act.act_id}", at=rooms.now())
 
 
 def _after(connection: Connection, content: dict[str, Any]) -> dict[str, Any]:

@@ -147,10 +147,18 @@ def _of_day(entries: Sequence[Told]) -> tuple[list[Credit], list[tuple[Credit, C
     rivals: list[tuple[Credit, Credit]] = []
     for form in sorted(forms, key=lambda form: (-len(forms[form]), form)):
         left = _matched(forms[form], standing)
-        missing = [credit for credit in standing if form not in credit.forms and not credit.certain]
-        rivals += list(zip((credit for credit in left if not credit.certain), missing, strict=False))
+        rivals += _rivals(left, [credit for credit in standing if form not in credit.forms])
         standing += left
     return standing, rivals
+
+
+def _rivals(left: Sequence[Credit], missing: list[Credit]) -> Iterator[tuple[Credit, Credit]]:
+    """Entries that found no credit beside credits that their form has not told: one and one may be one, told differently."""
+    for credit in left:
+        other = next((one for one in missing if not one.certain and not credit.certain and not one.forms & credit.forms), None)
+        if other is not None:
+            missing.remove(other)
+            yield credit, other
 
 
 def _matched(entries: Sequence[Credit], standing: list[Credit]) -> list[Credit]:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
 from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
+from fundlink.store.moves import signed
 
 
 class CaseRow(NamedTuple):
@@ -27,9 +28,8 @@ class CaseRow(NamedTuple):
     owner: str
 
 
-_NET = "SUM(CASE WHEN mv.to_account = '{0}' THEN mv.yen WHEN mv.from_account = '{0}' THEN -mv.yen ELSE 0 END)"
 _MOVED = f"""
-    (SELECT mv.transaction_key, {_NET.format("overpaid")} AS overpaid, {_NET.format("suspense")} AS suspense
+    (SELECT mv.transaction_key, SUM({signed(("overpaid",), "mv")}) AS overpaid, SUM({signed(("suspense",), "mv")}) AS suspense
      FROM act_move mv WHERE mv.transaction_key <> '' GROUP BY mv.transaction_key)"""
 _NEWEST = "o.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = o.transaction_key)"
 _OPEN = "o.outcome NOT IN ('matched', 'paid_after_limit')"

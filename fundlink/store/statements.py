@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from fundlink.store import bulk
 
 COLUMNS = (
-    "id", "received_id", "account", "form", "first_on", "last_on", "opening_balance_yen", "closing_balance_yen", "overlaps", "broken_at",
+    "id", "received_id", "account", "form", "first_on", "last_on", "opening_balance_yen", "closing_balance_yen", "repeats", "broken_at",
 )  # fmt: skip
 
 

@@ -482,7 +482,7 @@ class BankStatement(SQLModel, table=True):
     last_on: str
     opening_balance_yen: int = Field(sa_type=Yen)  # below zero where overdrawn
     closing_balance_yen: int = Field(sa_type=Yen)
-    overlaps: bool  # it repeats entries that were known before
+    repeats: bool  # some entries were known before
     broken_at: int | None = None  # the line whose balance does not follow from the one before
 
 

@@ -84,6 +84,7 @@ def test_what_cannot_be_told_waits_for_two_persons(world: World) -> None:
     assert (queue(world, kind="credit")[name], counted(world)) == ("told_differently", [(500, "X1")])
     facts = world.jobs.case(name)["facts"]["credit"]
     assert (facts["told"]["reference"], facts["beside"]["reference"]) == ("X2", "X1")
+    world.jobs.reconcile()
     assert codes(lambda: prepare(world, "refund", name)) == ["FL-ACT-006"]
     done = act(world, "separate", name)
     assert (queue(world, kind="credit"), counted(world)) == ({}, [(500, "X1"), (500, "X2")])

@@ -105,7 +105,7 @@ def _statements() -> None:
         sa.Column("last_on", sa.String(), nullable=False),
         sa.Column("opening_balance_yen", sa.BigInteger(), nullable=False),
         sa.Column("closing_balance_yen", sa.BigInteger(), nullable=False),
-        sa.Column("overlaps", sa.Boolean(), nullable=False),
+        sa.Column("repeats", sa.Boolean(), nullable=False),
         sa.Column("broken_at", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(["received_id"], ["received_file.id"]),
         sa.PrimaryKeyConstraint("id"),

@@ -15,7 +15,7 @@ from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
-from fundlink.desk import acts, queue
+from fundlink.desk import acts, bank_accounts, queue
 from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import Problem, problem
@@ -214,6 +214,15 @@ class Jobs:
         """Two persons declare that a file will not come. Ticket: municipality, kind, day, reason, who, approved_by."""
         with self._stream("desk"):
             return desk.waive(self.rooms, ticket)
+
+    def add_account(self, wanted: bank_accounts.Wanted) -> Ticket:
+        """Two persons register an account of a municipality."""
+        with self._stream("desk"):
+            return bank_accounts.add_account(self.rooms, wanted)
+
+    def accounts(self, municipality: str | None = None) -> Ticket:
+        """Registered accounts; reads only."""
+        return bank_accounts.accounts(self.rooms, municipality)
 
     def cases(self, filters: Mapping[str, str | None], after: tuple[str, str] | None = None, limit: int = queue.PAGE) -> Ticket:
         """Open cases, oldest first; reads only."""

@@ -12,7 +12,7 @@ from mock_eltax.clock import era_ymd
 MOST_YEN = 10**12 - 1
 """What the twelve digits of one movement hold."""
 
-BANK = ("9999", "ﾓｹﾞﾝｷﾞﾝｺｳ", "001", "ﾎﾝﾃﾝ", "1", "1234567", "ﾓｹﾞﾝｼ ｶｲｹｲｶﾝﾘｼﾔ")
+BANK = ("9999", "ﾓｹﾞﾝｷﾞﾝｺｳ", "001", "ﾎﾝﾃﾝ", "1", "ﾓｹﾞﾝｼ ｶｲｹｲｶﾝﾘｼﾔ")
 REMITTER = "ﾁﾎｳｾﾞｲｷﾖｳﾄﾞｳｷｺｳ"
 REMITTER_CODE = "0000013800"
 
@@ -35,6 +35,7 @@ class Statement(NamedTuple):
     day: date
     opening_yen: int
     credits: Sequence[Credit]
+    account: str = "1234567"
 
 
 def write_statement(statement: Statement) -> bytes:
@@ -57,10 +58,10 @@ def _split(credit: Credit) -> Iterator[Credit]:
 
 def _header(statement: Statement) -> str:
     day = era_ymd(statement.day)
-    bank, bank_name, branch, branch_name, account_kind, account, holder = BANK
+    bank, bank_name, branch, branch_name, account_kind, holder = BANK
     dates: list[Field] = [("N", 6, day), ("N", 6, day), ("N", 6, day)]
     place: list[Field] = [("N", 4, bank), ("C", 15, bank_name), ("N", 3, branch), ("C", 15, branch_name), ("N", 3, "")]
-    owner: list[Field] = [("N", 1, account_kind), ("N", 10, account), ("C", 40, holder), ("N", 1, "1"), ("N", 1, "1")]
+    owner: list[Field] = [("N", 1, account_kind), ("N", 10, statement.account), ("C", 40, holder), ("N", 1, "1"), ("N", 1, "1")]
     opening: Field = ("N", 14, str(statement.opening_yen))
     return _line([("N", 1, "1"), ("N", 2, "03"), ("N", 1, "0"), *dates, *place, *owner, opening, ("C", 71, "")])
 

@@ -86,7 +86,8 @@ def statement(close: Close, bank_day: str, moved: Sequence[Credit], *, file_id: 
     closing = opening + sum(credit.yen for credit in moved)
     keep_balance = "INSERT INTO accounts VALUES(?, ?) ON CONFLICT(institution_code) DO UPDATE SET balance_yen = excluded.balance_yen"
     close.connection.execute(keep_balance, (close.institution_code, closing))
-    return "bank_credit", f"{file_id}.txt", close.day, write_statement(Statement(date.fromisoformat(bank_day), opening, moved))
+    account = f"12{close.institution_code}"  # every municipality has one of its own
+    return "bank_credit", f"{file_id}.txt", close.day, write_statement(Statement(date.fromisoformat(bank_day), opening, moved, account))
 
 
 def keep(close: Close, stored: Stored) -> None:

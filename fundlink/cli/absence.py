@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,7 +50,21 @@ def _expected_words(result: Mapping[str, Any]) -> str:
         + (f"  隔離 {f['quarantined']}" if f["quarantined"] else "")
         for f in result["files"]
     ]
-    return "\n".join(lines + [f"{g['municipality_code']} 受信番号 {g['first']}〜{g['last']}: 受け取っていません" for g in result["gaps"]])
+    lines += [f"{g['municipality_code']} 受信番号 {g['first']}〜{g['last']}: 受け取っていません" for g in result["gaps"]]
+    return "\n".join(lines + _break_lines(result["balance_breaks"]))
+
+
+def _break_lines(breaks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where the balance of an account does not follow."""
+    return [
+        f"{one['municipality_code']} 口座 {one['account']}（{one['form']}）: "
+        + (
+            f"{one['after']} からのファイルの {one['line']} 行目で残高が続きません"
+            if "line" in one
+            else f"{one['after']} までの残高 {yen(one['expected_yen'])} と {one['before']} からの前残高 {yen(one['actual_yen'])} がつながりません"
+        )
+        for one in breaks
+    ]
 
 
 def watermark(
@@ -73,6 +87,7 @@ def _watermark_words(result: Mapping[str, Any]) -> str:
             f"{mark['municipality_code']} {mark['until']} まで: {told}（続けて届いているのは {mark['complete_until'] or '―'} まで）"
         )
         lines += problem_lines(mark["reasons"])
+        lines += _break_lines(mark["balance_breaks"])
     return "\n".join(lines) or "登録された団体はありません。"
 
 

@@ -86,6 +86,12 @@ def _fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
     words = dict(PAYMENT_ACCOUNTS)
     for key, payment in facts.get("payments", {}).items():
         yield f"  納付 {key}: " + "  ".join(f"{words[account]} {yen(held)}" for account, held in payment["balances"].items())
+    for name, word in (("told", "この明細"), ("beside", "比べる明細")) if "credit" in facts else ():
+        told = facts["credit"][name]
+        yield (
+            f"  {word}: 様式 {told['form']}  勘定日 {told['booked_on']}  起算日 {told['value_on']}  {yen(int(told['amount_yen']))}  "
+            f"番号 {told['inquiry_number']}  EDI情報 {told['reference'] or '（なし）'}  {told['remitter_name']}"
+        )
     for key, bill in facts.get("bills", {}).items():
         yield f"  請求 {key}: 残り {yen(bill['outstanding_yen'])}"
 
@@ -101,7 +107,9 @@ def assign(name: Name, owner: Annotated[str, typer.Argument(help="担当者（�
 
 @act_app.command("prepare")
 def prepare(
-    verb: Annotated[str, typer.Argument(help="accept refund offset attach split suspend write-off wait dismiss reverse のどれか")],
+    verb: Annotated[
+        str, typer.Argument(help="accept refund offset attach split suspend write-off wait dismiss same separate reverse のどれか")
+    ],
     case: Annotated[str, typer.Option(help="案件の名前")],
     who: Who,
     reason: Annotated[str, typer.Option(help="理由")],

@@ -6,6 +6,7 @@ about them in ``acts``, what both look at in ``grounds``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fundlink.domain.errors import ProblemError
@@ -138,7 +139,7 @@ def roll_back(rooms: Rooms, file_id: int, who: str, approved_by: str) -> dict[st
         revived = closing.slips_to_revive(connection)
         counts = closing.take_back(connection)
         closing.tell_gateway(connection)
-        _number_again(rooms, connection, revived)
+        number_again(rooms, connection, revived)
         detail = {"approved_by": approved_by, **counts}
         summary = {**state.summary, "rolled_back": counts}
         files.add_event(connection, file_id, "rolled_back", at=rooms.now(), municipality_code=state.municipality_code, summary=summary)
@@ -146,8 +147,8 @@ def roll_back(rooms: Rooms, file_id: int, who: str, approved_by: str) -> dict[st
     return {"file_id": file_id, "file": state.name, "created": 0, "updated": 0, "cancelled": 0, **counts}
 
 
-def _number_again(rooms: Rooms, connection: Any, revived: list[tuple[int, int, str, str, int]]) -> None:
-    """Bills whose cancellation is taken back after the gateway had heard of it: they get a new eL number."""
+def number_again(rooms: Rooms, connection: Any, revived: Sequence[tuple[int, int, str, str, int]]) -> None:
+    """Bills that can be paid again after the gateway was told to cancel their slip: (bill, next issue count, municipality, fund, levy year)."""
     rows = []
     for bill_id, issue_count, code, fund_code, levy_year in revived:
         serial = bills.next_serials(connection, code, 1, 0)

@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine import Connection
 
 from fundlink import safe_xml
-from fundlink.desk import find_bill, grounds
+from fundlink.desk import find_bill, grounds, slips
 from fundlink.desk.grounds import Ground, canonical
 from fundlink.desk.queue import act_words
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.persons import same_person
 from fundlink.domain.problems import problem
-from fundlink.domain.states import states_before
 from fundlink.domain.values import iso_date
 from fundlink.formats.codelists import read_code_list
 from fundlink.pipeline.rooms import Rooms
@@ -29,9 +28,11 @@ from fundlink.reconcile import verbs
 from fundlink.reconcile.accounts import Move, balanced
 from fundlink.reconcile.offsetting import DEFAULT_ORDER, ORDERS, spread
 from fundlink.reconcile.outcomes import ATTACHED, PAYING
+from fundlink.reconcile.tellings import SAME, STANDS, UNSURE
 from fundlink.reconcile.verbs import BY_NAME, TARGETS, Wanted
-from fundlink.store import acts, audit, bills, clearings, closing, retelling
+from fundlink.store import acts, audit, bills, clearings, closing, retelling, tellings
 from fundlink.store.acts import ActRow
+from fundlink.store.tellings import Row
 
 _STATES = {"": "承認待ち", "carried_out": "実施済み", "refused": "却下", "withdrawn": "取りやめ"}
 
@@ -141,6 +142,7 @@ def _content(rooms: Rooms, ground: Ground, asked: Asked, moves: tuple[Move, ...]
         "moves": [_move_words(rooms, ground, move) for move in moves], "bills": sorted(ground.facts.debts),
         "grounds": {key: payment.outcome_id for key, payment in ground.facts.payments.items()},
         **({"until": asked.until} if asked.verb == "wait" else {}), **({"code": asked.code} if asked.verb == "write_off" else {}),
+        **({"credit": {name: ground.facts.credit[name] for name in ("credit_id", "stands_for")}} if ground.facts.credit else {}),
     }  # fmt: skip
 
 
@@ -238,6 +240,8 @@ def _carry_out(rooms: Rooms, connection: Connection, act: ActRow, content: dict[
     """Moves, entries, steps of slips; the day in whose books it stands."""
     day = _open_day(rooms, connection, act.municipality_code)
     moves = content["moves"]
+    if "credit" in content:
+        _judge_credit(rooms, connection, act, content["credit"])
     if not moves:
         return day
     ids = acts.bill_ids(connection, [move["bill_key"] for move in moves if move["bill_key"]])
@@ -248,8 +252,15 @@ def _carry_out(rooms: Rooms, connection: Connection, act: ActRow, content: dict[
         acts.add_grounds(connection, act.act_id, content["grounds"])
     for key in sorted({move["transaction_key"] for move in moves} - {""}):
         retelling.tell_anew(connection, key, act.act_id, attached=ATTACHED, paying=PAYING, at=at)
-    _step_slips(rooms, connection, act, moves)
+    slips.step(rooms, connection, act, moves)
     return day
+
+
+def _judge_credit(rooms: Rooms, connection: Connection, act: ActRow, credit: dict[str, Any]) -> None:
+    """Two persons say whether an entry is a credit of its own; undone, it waits again. The next reconcile settles by it."""
+    state = {"same": SAME, "separate": STANDS}.get(act.verb, UNSURE)
+    row = Row(credit["credit_id"], act.municipality_code, state, credit["stands_for"], act.act_id, rooms.now())
+    tellings.record(connection, [row])
 
 
 def _rows(act: ActRow, day: str, moves: list[dict[str, Any]], ids: dict[str, int]) -> Iterator[tuple[Any, ...]]:
@@ -266,23 +277,6 @@ def _open_day(rooms: Rooms, connection: Connection, municipality_code: str) -> s
     if closed < rooms.today():
         return rooms.today()
     return (dt.date.fromisoformat(closed) + dt.timedelta(days=1)).isoformat()
-
-
-def _step_slips(rooms: Rooms, connection: Connection, act: ActRow, moves: list[dict[str, Any]]) -> None:
-    """A bill that is paid to the yen now makes its slip paid; one that an undone act had paid can be paid again."""
-    to = {move["bill_key"] for move in moves if move["to_account"] == "collected"}
-    off = {move["bill_key"] for move in moves if move["from_account"] == "collected" and act.verb == "reverse"}
-    for debt in acts.debts(connection, to | off, paying=PAYING):
-        left = debt.total_yen - debt.collected_yen - debt.written_off_yen
-        step = (
-            ("pay", "paid")
-            if debt.bill_key in to and left <= 0
-            else ("withdraw", "registered")
-            if debt.bill_key in off and left > 0
-            else None
-        )
-        if step is not None and debt.slip_id is not None and debt.state in states_before(step[0]):
-            acts.step_slip(connection, debt.slip_id, step, cause=f"act:{act.act_id}", at=rooms.now())
 
 
 def _after(connection: Connection, content: dict[str, Any]) -> dict[str, Any]:

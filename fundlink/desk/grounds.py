@@ -20,7 +20,7 @@ from fundlink.reconcile.case_kinds import CONFIRM_WITHIN_DAYS, kind_of
 from fundlink.reconcile.offsetting import Debt
 from fundlink.reconcile.outcomes import PAYING
 from fundlink.reconcile.verbs import Facts, Payment
-from fundlink.store import acts, cases
+from fundlink.store import acts, cases, tellings
 from fundlink.store.acts import ActRow, PaymentRow
 from fundlink.store.cases import CaseRow
 
@@ -42,6 +42,7 @@ class Ground(NamedTuple):
                 "case": None if self.case is None else {"reason": self.case.reason, "yen": self.case.yen},
                 "payments": {key: _payment_words(payment) for key, payment in self.facts.payments.items()},
                 "bills": {key: debt_words(debt) for key, debt in self.facts.debts.items()},
+                **({"credit": dict(self.facts.credit)} if self.facts.credit else {}),
                 **({"excess_yen": self.facts.excess_yen} if self.kind == "conflict" else {}),
             }
         )
@@ -88,6 +89,8 @@ def look(rooms: Rooms, connection: Connection, name: str, *, bill_keys: Iterable
         raise ProblemError([problem("FL-ACT-005", place=name)])
     if kind.name == "conflict":
         return _conflict(connection, case, key)
+    if kind.name == "credit":
+        return Ground(name, kind.name, case.municipality_code, case, Facts({}, {}, credit=_credit(connection, int(key))), {})
     keys = [key] if kind.name == "transaction" else []
     paid, rows = _payments(connection, keys)
     return Ground(name, kind.name, case.municipality_code, case, Facts(paid, debts(connection, bill_keys)), rows)
@@ -103,6 +106,16 @@ def _conflict(connection: Connection, case: CaseRow, key: str) -> Ground:
     return Ground(case.name, "conflict", found.municipality_code, case, Facts(paid, owed, held, excess), rows)
 
 
+def _credit(connection: Connection, credit_id: int) -> dict[str, Any]:
+    """An entry of a bank file and the one it may be, each in the words of its file."""
+    found = tellings.doubt(connection, credit_id)
+    assert found is not None
+    return {
+        "credit_id": found.credit_id, "stands_for": found.stands_for, "state": found.state, "told": dict(zip(tellings.TOLD, found.mine, strict=True)),
+        "beside": dict(zip(tellings.TOLD, found.theirs, strict=True)),
+    }  # fmt: skip
+
+
 def _act(connection: Connection, name: str, key: str, case: CaseRow | None) -> Ground:
     act = acts.find(connection, int(key)) if key.isascii() and key.isdigit() else None
     if act is None or act.event != "carried_out":
@@ -110,7 +123,9 @@ def _act(connection: Connection, name: str, key: str, case: CaseRow | None) -> G
     done = () if acts.is_reversed(connection, act.act_id) else moves_of(act)
     paid, rows = _payments(connection, [move.transaction_key for move in done])
     owed = debts(connection, [move.bill_key for move in done if move.bill_key])
-    return Ground(name, "act", act.municipality_code, case, Facts(paid, owed, done=done), rows)
+    judged = json.loads(act.content).get("credit")
+    credit = {} if judged is None or acts.is_reversed(connection, act.act_id) else _credit(connection, judged["credit_id"])
+    return Ground(name, "act", act.municipality_code, case, Facts(paid, owed, done=done, credit=credit), rows)
 
 
 def moves_of(act: ActRow) -> tuple[Move, ...]:

@@ -384,6 +384,50 @@ CATALOGUE: dict[str, Meaning] = {
         "金融機関に確かめてください。",
         "Ask the bank.",
     ),
+    "FL-BNK-005": _error(
+        "この口座は登録されていません。",
+        "The account is not registered.",
+        "`fundlink account add` で登録し（銀行の書き方が違うときは --written-as）、ファイルを渡し直すか `fundlink collect --retry` を行ってください。"
+        "ファイルは保管してあります。",
+        "Register it with `fundlink account add` (with --written-as where the bank writes it otherwise), then hand the file in again or"
+        " run `fundlink collect --retry`; the file is kept.",
+    ),
+    "FL-BNK-006": _error(
+        "この口座は別の団体（{owner}）の口座です。",
+        "The account belongs to another municipality ({owner}).",
+        "ファイルの宛先と、`fundlink account list` の登録を確かめてください。何も取り込んでいません。",
+        "Check whose file it is and `fundlink account list`; nothing was applied.",
+    ),
+    "FL-BNK-007": _warning(
+        "残高が前の行から続きません。",
+        "The balance does not follow from the row before.",
+        "抜けた明細がないか金融機関に確かめてください。読めた明細は取り込みました。",
+        "Ask the bank whether an entry is missing; what could be read was applied.",
+    ),
+    "FL-BNK-008": _warning(
+        "{before} までの残高 {expected} 円と、{after} からの前残高 {actual} 円がつながりません。",
+        "The balance until {before} ({expected}) and the one {after} begins with ({actual}) do not meet.",
+        "間のファイルが届いていないか、金融機関に確かめてください（`fundlink expected` にも出ます）。",
+        "Ask the bank for the file between the two; see also `fundlink expected`.",
+    ),
+    "FL-BNK-009": _warning(
+        "別の様式で知らされた入金と同じものか決められない入金が {count} 件あります。",
+        "{count} entries may be credits that another form had told.",
+        "`fundlink cases --kind credit` で見て、同じ入金か別の入金かを 2 人で決めてください。それまで数えません。",
+        "See `fundlink cases --kind credit` and decide; until then they do not count.",
+    ),
+    "FL-BNK-010": _error(
+        "口座は 銀行コード-支店コード-預金種目-口座番号（例 0001-001-1-1234567）で指定してください。",
+        "An account is bank-branch-kind-number (such as 0001-001-1-1234567).",
+        "預金種目は 1 普通、2 当座、4 貯蓄です。",
+        "Kinds: 1 ordinary, 2 current, 4 savings.",
+    ),
+    "FL-BNK-011": _error(
+        "この口座またはその書き方は、すでに登録されています。",
+        "The account, or how it is written, is registered already.",
+        "`fundlink account list` で確かめてください。",
+        "See `fundlink account list`.",
+    ),
     # --- gateway
     "FL-GTW-001": _error(
         "ゲートウェイが電文を受け付けませんでした（{reason}）。",

@@ -140,6 +140,7 @@ class BankCreditRecord(NamedTuple):
     remitter_name: str
     reference: str
     summary: str
+    balance: str = ""  # after the entry, as written; '' where the form has none
 
 
 class ClearingEntry(NamedTuple):

@@ -25,6 +25,7 @@ ATTRIBUTES = (
     Attribute("remitter_name", "振込依頼人名"),
     Attribute("reference", "EDI情報"),
     Attribute("summary", "摘要"),
+    Attribute("balance", "残高"),
 )
 EXTRAS = (
     Attribute("bank_code", "銀行コード"),
@@ -37,7 +38,7 @@ EXTRAS = (
     Attribute("period_from", "勘定日自", "date", None),
     Attribute("period_to", "勘定日至", "date", None),
 )
-ACCOUNT, BOOKED, VALUE, AMOUNT, DIRECTION, PARTS, SHORT, IN, OUT, FROM, TO = 0, 2, 3, 4, 5, slice(11, 15), 15, 16, 17, 18, 19
+ACCOUNT, BOOKED, VALUE, AMOUNT, DIRECTION, PARTS, SHORT, IN, OUT, FROM, TO = 0, 2, 3, 4, 5, slice(12, 16), 16, 17, 18, 19, 20
 IN_DIRECTION, OUT_DIRECTION = "1", "2"
 
 
@@ -46,7 +47,7 @@ def join_parts(values: list[Any], _terms: Terms) -> bool:
 
     Where a bank states no value date, it is the booking date.
     """
-    if not values[ACCOUNT] and values[11]:
+    if not values[ACCOUNT] and values[PARTS.start]:
         values[ACCOUNT] = "-".join(values[PARTS])
     values[AMOUNT] += values[SHORT]
     if values[IN] or values[OUT]:
@@ -96,6 +97,7 @@ def invent(rng: Random, number: int) -> dict[str, Any]:
         "remitter_name": rng.choice(("ﾁﾎｳｾﾞｲｷﾖｳﾄﾞｳｷｺｳ", "ﾁﾕｳｵｳｷﾞﾝｺｳ(ｶ")),
         "reference": f"13101{rng.randrange(10**8):08d}",
         "summary": "ｺｳｷﾝﾉｳﾌ",
+        "balance": "",
     }
 
 

@@ -15,7 +15,7 @@ from fundlink.formats.cells import Cell
 from fundlink.formats.controls import Control, Tally
 from fundlink.formats.fixed_records import Raw, Records
 from fundlink.formats.fixed_shape import FixedPlan, cell_place, read_control_record
-from fundlink.formats.reading import Reader, Sourced
+from fundlink.formats.reading import Balance, Reader, Sourced
 from fundlink.formats.rows import Taker
 
 _NAMES = {"header": "ヘッダー", "data": "データ", "trailer": "トレーラー", "end": "エンド", "": "ファイルの終わり"}
@@ -160,6 +160,9 @@ class Walk:
         closing = signed(trailer, "closing")
         if opening + moved[0] - moved[1] != closing:
             raise ProblemError([problem("FL-BNK-001", line=number, expected=closing, actual=opening + moved[0] - moved[1])])
+        account = "-".join(str(self.given.get(name) or "") for name in ("bank_code", "branch_code", "account_type", "account_number"))
+        days = self.given.get("period_from"), self.given.get("period_to")
+        self.reader.balances.append(Balance(account, *days, opening, closing))
 
     def _group(self) -> list[int]:
         """Tallies of the group, over all layouts of the data record."""

@@ -24,12 +24,26 @@ class Chunk(NamedTuple):
     read: int
 
 
+class Balance(NamedTuple):
+    """The balance of an account before and after a group of entries, as header and trailer state it."""
+
+    account: str
+    first_on: str | None
+    last_on: str | None
+    opening_yen: int
+    closing_yen: int
+
+
 class Reader:
-    """An iterable of chunks. ``header`` is filled before the first chunk is yielded, ``problems`` are file-level warnings."""
+    """An iterable of chunks. ``header`` is filled before the first chunk is yielded, ``problems`` are file-level warnings.
+
+    ``balances`` is complete at the end.
+    """
 
     def __init__(self, source: Callable[[Reader], Sourced], chunk_rows: int) -> None:
         self.header: dict[str, Any] = {}
         self.problems: list[Problem] = []
+        self.balances: list[Balance] = []
         self.placing: Callable[[Problem], Problem] | None = None
         self._source = source
         self._chunk_rows = chunk_rows

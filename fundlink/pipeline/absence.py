@@ -9,6 +9,7 @@ from typing import Any
 
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import problem
+from fundlink.pipeline import balances
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile.absence import NOTHING, STATES, Arrival, Obstacles, Slot, Town, Watermark, judge, slots
 from fundlink.store import absence, ageing, audit
@@ -45,15 +46,17 @@ def expected(rooms: Rooms, ticket: dict[str, Any]) -> dict[str, Any]:
     until, first = ticket.get("day") or ticket.get("until") or today, ticket.get("day") or ""
     found: list[Slot] = []
     gaps: list[dict[str, Any]] = []
+    breaks: list[dict[str, Any]] = []
     with rooms.store.read() as connection:
         for town in towns(rooms, connection, ticket.get("municipality")):
             seen = arrivals_of(connection, town.municipality_code)
             found += slots(rooms.calendar(), town, seen, until=until, today=today, first=first)
             missing = absence.sequence_gaps(connection, town.municipality_code)
             gaps += [{"municipality_code": town.municipality_code, "first": first, "last": last} for first, last in missing]
+            breaks += balances.breaks_json(connection, town.municipality_code)
     counts = {state: sum(slot.state == state for slot in found) for state, _ in STATES}
     shown = [slot for slot in found if ticket.get("all") or first or not slot.is_settled or slot.quarantined]
-    return {"until": until, "counts": counts, "files": [slot_json(slot) for slot in shown], "gaps": gaps}
+    return {"until": until, "counts": counts, "files": [slot_json(slot) for slot in shown], "gaps": gaps, "balance_breaks": breaks}
 
 
 def slot_json(slot: Slot) -> dict[str, Any]:
@@ -82,7 +85,9 @@ def watermark(rooms: Rooms, ticket: dict[str, Any]) -> dict[str, Any]:
     until = ticket.get("until") or rooms.calendar().calendar.previous_business_day(rooms.today())
     with rooms.store.read() as connection:
         found = [judged(rooms, connection, town, until) for town in towns(rooms, connection, ticket.get("municipality"))]
-    return {"ok": all(mark.given for mark in found), "until": until, "municipalities": [mark_json(mark) for mark in found]}
+        breaks = {mark.municipality_code: balances.breaks_json(connection, mark.municipality_code) for mark in found}
+    shown = [{**mark_json(mark), "balance_breaks": breaks[mark.municipality_code]} for mark in found]
+    return {"ok": all(mark.given for mark in found), "until": until, "municipalities": shown}
 
 
 def mark_json(mark: Watermark) -> dict[str, Any]:

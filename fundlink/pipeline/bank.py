@@ -16,7 +16,7 @@ from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.records import BankCreditRecord
 from fundlink.formats.message import Message
-from fundlink.pipeline.collect import apply, rows_of
+from fundlink.pipeline.collect import apply, bank_rows
 from fundlink.pipeline.rooms import Rooms, Ticket
 from fundlink.store import audit, files, receipts, vault
 
@@ -49,8 +49,8 @@ def intake_bank(rooms: Rooms, path: Path, profile: str, municipality_code: str) 
         "business_day": rooms.today(), "raw_id": kept.raw_id, "at": rooms.now(),
     }  # fmt: skip
     try:
-        read = rows_of(message.reader(BytesIO(body)), message, municipality_code)
-        counts: Ticket = {"bank_credits": 0, "duplicates": 0}
+        read = bank_rows(message.reader(BytesIO(body)), message, municipality_code, profile)
+        counts: Ticket = {"bank_credits": 0, "duplicates": 0, "problems": []}
         newest = max((row[_BOOKED_ON] for row in read.rows), default=rooms.today())
         apply(rooms, {**noted, "business_day": newest}, read, counts)
     except ProblemError as error:

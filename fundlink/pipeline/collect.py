@@ -16,14 +16,17 @@ from fundlink.connectors import core_files, envelope
 from fundlink.connectors.gateway import RemoteFile
 from fundlink.domain.errors import OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import problem
+from fundlink.domain.records import BankCreditRecord
 from fundlink.formats.message import Message
 from fundlink.formats.reading import Reader
-from fundlink.pipeline.rooms import Rooms, Ticket, Verb
-from fundlink.pipeline.submit import GATEWAY_PROFILE
+from fundlink.pipeline import balances, tellings
+from fundlink.pipeline.balances import Stated
+from fundlink.pipeline.rooms import GATEWAY_PROFILE, Rooms, Ticket, Verb
+from fundlink.pipeline.tellings import NOTHING_TOLD
 from fundlink.reconcile.sequence import judge_gateway_file, order_of
-from fundlink.store import audit, bills, files, receipts, streams, vault
+from fundlink.store import audit, bills, files, receipts, statements, streams, vault
 
-SOURCE = "gateway"
+SOURCE, BANK = "gateway", "bank_credit"
 _PLURAL = {"receipt": "receipts", "settlement": "settlements", "bank_credit": "bank_credits"}
 # the type code in the first record of a bank file says which of the shipped layouts it has
 _BANK_PROFILES = {b"101": "bank-zengin-01", b"103": "bank-zengin-03"}
@@ -43,6 +46,8 @@ class Rows(NamedTuple):
     rows: list[tuple[Any, ...]]
     yen: int
     business_day: str | None
+    form: str = ""  # of a bank file: the profile it was read by
+    balances: tuple[Stated, ...] = ()
 
 
 def fetch(rooms: Rooms, ticket: Ticket) -> Ticket:
@@ -160,10 +165,16 @@ def _safe(remote: RemoteFile) -> str:
 def _read(rooms: Rooms, taken: _Taken) -> Rows:
     """Rows for the store (position, municipality, record …) and their yen; a row with an error quarantines the file."""
     code, kind = taken.noted["municipality_code"], taken.noted["kind"]
+    if kind == BANK:
+        profile = _BANK_PROFILES.get(taken.body[:3])
+        if profile is None:
+            raise ProblemError([problem("FL-FIX-006", line=1, detail="種別 01 / 03")])
+        message = rooms.profile(profile).message(kind)
+        return bank_rows(message.reader(BytesIO(taken.body)), message, code, profile)
     message, octets = _opened(rooms, kind, taken)
     reader = message.reader(BytesIO(octets))
     found = rows_of(reader, message, code)
-    _check_owner(reader, code, kind)
+    _check_owner(reader, code)
     return found
 
 
@@ -179,20 +190,21 @@ def rows_of(reader: Reader, message: Message, code: str) -> Rows:
     return Rows(rows, yen, reader.header.get("business_day"))
 
 
+def bank_rows(reader: Reader, message: Message, code: str, form: str) -> Rows:
+    """The same of a bank file, with the balances that it states."""
+    found = rows_of(reader, message, code)
+    entries = [(line, BankCreditRecord._make(record)) for line, _, *record in found.rows]
+    return found._replace(form=form, balances=tuple(balances.stated(reader, entries)))
+
+
 def _opened(rooms: Rooms, kind: str, taken: _Taken) -> tuple[Message, bytes]:
-    body = taken.body
-    if kind == "bank_credit":
-        profile = _BANK_PROFILES.get(body[:3])
-        if profile is None:
-            raise ProblemError([problem("FL-FIX-006", line=1, detail="種別 01 / 03")])
-        return rooms.profile(profile).message(kind), body
     if kind not in _PLURAL:
         raise ProblemError([problem("FL-FIL-003", detail=kind)])
-    return rooms.profile(GATEWAY_PROFILE).message(kind), envelope.open_sealed(body, taken.pinned)
+    return rooms.profile(GATEWAY_PROFILE).message(kind), envelope.open_sealed(taken.body, taken.pinned)
 
 
-def _check_owner(reader: Reader, code: str, kind: str) -> None:
-    if kind != "bank_credit" and (reader.header["municipality_code"] != code or reader.header["institution_code"] != code[:5]):
+def _check_owner(reader: Reader, code: str) -> None:
+    if reader.header["municipality_code"] != code or reader.header["institution_code"] != code[:5]:
         raise ProblemError([problem("FL-RCP-005")])
 
 
@@ -225,16 +237,25 @@ def apply(rooms: Rooms, noted: dict[str, Any], read: Rows, counts: Ticket) -> No
     with rooms.store.write() as connection:
         bills.hold(connection, noted["municipality_code"])  # a bill is paid from here on, or was not until here
         place = _placed(rooms, connection, noted, read)
+        if kind == BANK:
+            rows = tellings.placed(rooms, connection, noted, read.rows, read.form)
         arrival = receipts.stage(connection, kind, rows)
         if arrival.contradictions:
             code = "FL-RCP-002" if kind == "receipt" else "FL-SET-001"
             raise ProblemError([problem(code, line=position, place=key) for position, key in arrival.contradictions[:1000]])
+        repeated = statements.repeated_accounts(connection) if read.balances and arrival.duplicates else set()
         values = {**noted, **place, "state": "applied", "records": len(rows), "duplicates": arrival.duplicates, "yen": yen}
-        receipts.store_arrivals(connection, kind, receipts.add_received(connection, values))
-        detail = {"kind": kind, "records": len(rows), "new": arrival.new, "yen": yen}
+        received_id = receipts.add_received(connection, values)
+        receipts.store_arrivals(connection, kind, received_id)
+        told = tellings.compare(rooms, connection, received_id) if kind == BANK and arrival.new else NOTHING_TOLD
+        doubts = balances.store(connection, (noted["municipality_code"], received_id, read.form), list(read.balances), repeated)
+        detail = {"kind": kind, "records": len(rows), "new": arrival.new, "yen": yen, **(told._asdict() if any(told) else {})}
         audit.append(connection, audit.Entry(noted["source"], "collect.apply", f"received:{noted['remote_id']}", detail, rooms.now()))
-    counts[_PLURAL[kind]] += arrival.new
-    counts["duplicates"] += arrival.duplicates
+    counts[_PLURAL[kind]] += max(arrival.new - told.fewer, 0)
+    counts["duplicates"] += arrival.duplicates + max(told.fewer - told.unsure, 0)
+    if told.unsure:
+        doubts.append(problem("FL-BNK-009", count=told.unsure))
+    counts["problems"] += [doubt._replace(place=doubt.place or noted["name"]).as_json() for doubt in doubts]
 
 
 COLLECT: Verb = (("fetch", fetch), ("retry", retry))

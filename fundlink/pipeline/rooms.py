@@ -19,6 +19,8 @@ from fundlink.formats.profiles import Profile
 from fundlink.store.engine import Store
 
 Ticket = dict[str, Any]
+GATEWAY_PROFILE = "gateway"
+"""The profile of the messages that go to the gateway and come from it."""
 
 
 class Trust(Protocol):

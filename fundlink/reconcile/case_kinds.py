@@ -29,6 +29,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("conflict", "納付後の請求の変更", "減った分を過誤納にするか、増えた分を別の請求にするかを担当課で決める"),
     Kind("received", "隔離した受信ファイル", "送信元に再送を求めるか、直したあとで読み直す（fundlink collect --retry）"),
     Kind("message", "結果不明・登録不可の電文", "もう一度送信（照会）し、断られた理由を確かめる"),
+    Kind("credit", "別の様式と食い違う入金", "金融機関に照会し、同じ入金（same）か別の入金（separate）かを決める"),
     Kind("day", "合わない日", "差の種類を見て、ゲートウェイまたは金融機関に照会する"),
     Kind("act", "前提の変わった処理", "処理を取り消し、いまの判定からやり直す"),
 )
@@ -55,6 +56,7 @@ REASONS: dict[str, str] = {
     "credit_without_settlement": "払込のない入金",
     "amount_difference": "金額の差",
     "revised_after_close": "締め後の訂正",
+    "told_differently": "別の様式で知らされた入金と同じものか分からない",
     "overtaken": "処理のあとで判定が変わった",
 }
 

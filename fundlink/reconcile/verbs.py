@@ -7,7 +7,8 @@ moves and problems out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from fundlink.domain.books import PAYMENT_ACCOUNTS
 from fundlink.domain.problems import Problem, problem
@@ -42,6 +43,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("write_off", "不納欠損とする", ("bill",), (NOWHERE,), "written_off", "code", ("owed", "reasoned")),
     Verb("wait", "期日まで待つ", _ALL, (), "", "until", ("later",)),
     Verb("dismiss", "処理不要とする", ("cancellation", "conflict", "received", "message"), (), "", "", ()),
+    Verb("same", "同じ入金とする", ("credit",), (), "", "", ()),
+    Verb("separate", "別の入金とする", ("credit",), (), "", "", ()),
     Verb("reverse", "処理を取り消す", ("act",), (), "", "", ("standing",)),
 )
 BY_NAME: dict[str, Verb] = {row.verb: row for row in VERBS}
@@ -72,6 +75,7 @@ class Facts(NamedTuple):
     held: tuple[tuple[str, int], ...] = ()  # conflict: (transaction, yen) that lie on its bill, newest first
     excess_yen: int = 0
     done: tuple[Move, ...] = ()
+    credit: Mapping[str, Any] = MappingProxyType({})  # an entry of a bank file and the one it may be, as both are told
 
 
 class Wanted(NamedTuple):
@@ -227,7 +231,7 @@ def _later(_verb: Verb, _facts: Facts, wanted: Wanted, _moves: Sequence[Move]) -
 
 def _standing(_verb: Verb, facts: Facts, _wanted: Wanted, moves: Sequence[Move]) -> Iterator[Problem]:
     """The yen still lie where the act put them."""
-    if not moves:
+    if not moves and not facts.credit:
         yield problem("FL-ACT-018")
     for key, payment in facts.payments.items():
         mine = [move for move in moves if move.transaction_key == key]

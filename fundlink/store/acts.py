@@ -13,15 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
-from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
+from fundlink.store.bills import BILL_IS_PAID, CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
+from fundlink.store.moves import net_on_bill
 from fundlink.store.outcomes import NEWEST_OUTCOME, words
 
-NET_COLLECTED = """
-    COALESCE((SELECT SUM(CASE WHEN m.to_account = 'collected' THEN m.yen WHEN m.from_account = 'collected' THEN -m.yen ELSE 0 END)
-              FROM act_move m WHERE m.bill_id = {bill}{more}), 0)"""
-NET_WRITTEN_OFF = """
-    COALESCE((SELECT SUM(CASE WHEN m.to_account = 'written_off' THEN m.yen WHEN m.from_account = 'written_off' THEN -m.yen ELSE 0 END)
-              FROM act_move m WHERE m.bill_id = {bill}{more}), 0)"""
 _ACT = (
     "id", "verb", "municipality_code", "subject", "content", "content_sha256", "reason", "before", "prepared_by", "prepared_at",
 )  # fmt: skip
@@ -167,7 +162,7 @@ def _debts(paying: Sequence[str]) -> str:
     return f"""
         SELECT b.bill_key, b.municipality_code, w.fund_code, w.fiscal_year, w.levy_year, w.installment, COALESCE(w.due_on, ''),
                w.addressee_number, {state}, CASE WHEN {CURRENT_EFFECT} = 'cancelled' THEN 0 ELSE w.total_yen END,
-               {_own_collected(paying)} + {NET_COLLECTED.format(bill="b.id", more="")}, {NET_WRITTEN_OFF.format(bill="b.id", more="")},
+               {_own_collected(paying)} + {net_on_bill(("collected",))}, {net_on_bill(("written_off",))},
                b.id, s.id
         FROM bill b JOIN bill_version w ON w.id = {CURRENT_VERSION}
         LEFT JOIN slip s ON s.bill_id = b.id AND s.issue_count = (SELECT MAX(n.issue_count) FROM slip n WHERE n.bill_id = b.id)"""
@@ -183,11 +178,18 @@ def debts(connection: Connection, bill_keys: Iterable[str], *, paying: Sequence[
 
 
 def debts_of_payer(connection: Connection, municipality_code: str, addressee_number: str, *, paying: Sequence[str]) -> list[DebtRow]:
-    """The bills of a payer that are not paid, of any fund. No index leads from a payer to bills: this reads them all, and is asked for by hand."""
+    """The bills of a payer that are not paid, of any fund: those that any version of was the payer's, found by the index on payers."""
     if not addressee_number:
         return []
-    wanted = "b.municipality_code = :code AND w.addressee_number = :payer AND w.total_yen > 0"
-    found = bulk.rows(connection, f"{_debts(paying)} WHERE {wanted} ORDER BY b.bill_key", code=municipality_code, payer=addressee_number)
+    found = bulk.rows(
+        connection,
+        f"""{_debts(paying)}
+            WHERE b.bill_key IN (SELECT v.bill_key FROM bill_version v
+                                 WHERE v.municipality_code = :code AND v.addressee_number = :payer AND v.addressee_number <> '')
+              AND b.municipality_code = :code AND w.addressee_number = :payer AND w.total_yen > 0
+            ORDER BY b.bill_key""",
+        code=municipality_code, payer=addressee_number,
+    )  # fmt: skip
     return [_debt(row) for row in found]
 
 
@@ -269,3 +271,47 @@ def step_slip(connection: Connection, slip_id: int, step: tuple[str, str], *, ca
     """Append a step (event, state) of a slip; the caller looked it up in the table of transitions and holds the states."""
     event, state = step
     bulk.insert_rows(connection, "slip_state", ("slip_id", "state", "event", "cause", "at"), [(slip_id, state, event, cause, at)])
+
+
+class OwnSlip(NamedTuple):
+    """A slip that an act steps: what a new number of its bill needs, and whether the gateway was told of it, or to cancel it."""
+
+    slip_id: int
+    bill_id: int
+    issue_count: int
+    municipality_code: str
+    fund_code: str
+    levy_year: int
+    is_told: bool
+    is_called_off: bool
+    is_paid: bool
+
+
+def own_slip(connection: Connection, slip_id: int) -> OwnSlip:
+    """One slip, as acts look at it."""
+    found = bulk.rows(
+        connection,
+        f"""SELECT s.id, b.id, s.issue_count, b.municipality_code, w.fund_code, w.levy_year,
+                   EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = s.id),
+                   EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = s.id AND i.operation = 'cancel'),
+                   {BILL_IS_PAID}
+            FROM slip s JOIN bill b ON b.id = s.bill_id JOIN bill_version w ON w.id = {CURRENT_VERSION} WHERE s.id = :slip""",
+        slip=slip_id,
+    )
+    return OwnSlip._make([*found[0][:6], *map(bool, found[0][6:])])
+
+
+def note_change(connection: Connection, slip: OwnSlip) -> None:
+    """A slip has to be brought in line at the gateway."""
+    bulk.insert_rows(connection, "change", ("slip_id", "municipality_code"), [(slip.slip_id, slip.municipality_code)])
+
+
+def judge_again(connection: Connection, bill_id: int) -> None:
+    """The payments of a bill are put on the work list of reconcile: what they were judged by has changed."""
+    bulk.run(
+        connection,
+        """INSERT INTO pending_receipt (received_id, after_id, last_id)
+           SELECT r.received_id, r.id - 1, r.id FROM slip s JOIN receipt r ON r.institution_code = s.institution_code AND r.case_key = s.case_key
+           WHERE s.bill_id = :bill ORDER BY r.id""",
+        bill=bill_id,
+    )

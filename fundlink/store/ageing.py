@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from fundlink.store import bulk
 from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
 from fundlink.store.outcomes import NEWEST_OUTCOME
-from fundlink.store.settlings import STANDS
+from fundlink.store.settlings import COUNTS, STANDS
 
 EXAMPLES = 5
 _SLIP = """SELECT b.bill_key AS name, s.municipality_code AS code, SUBSTR(COALESCE((SELECT t.at FROM slip_state t WHERE t.slip_id = s.id
@@ -68,13 +68,13 @@ _STANDING: dict[tuple[str, str], str] = {
     ("settlement", "uncredited"): f"""
         SELECT t.settlement_key AS name, t.municipality_code AS code, t.transfer_on AS since, t.net_yen AS yen
         FROM settlement t WHERE t.net_yen > 0 AND {_NEWEST_EDITION} AND NOT EXISTS (
-          SELECT 1 FROM bank_credit c WHERE c.reference = t.settlement_key AND c.municipality_code = t.municipality_code)
+          SELECT 1 FROM bank_credit c WHERE c.reference = t.settlement_key AND c.municipality_code = t.municipality_code AND {COUNTS.format("c")})
           AND NOT EXISTS (SELECT 1 FROM settling_line l WHERE l.settlement_key = t.settlement_key AND {STANDS.format("l")})
           AND NOT EXISTS (SELECT 1 FROM day_state d WHERE d.day = t.business_day AND d.municipality_code = t.municipality_code
                           AND d.fund_code = t.fund_code AND d.state IN ('tied', 'closed') AND {_NEWEST_DAY})""",
     ("bank_credit", "unsettled"): f"""
         SELECT c.account || ' ' || c.inquiry_number AS name, c.municipality_code AS code, c.booked_on AS since, c.amount_yen AS yen
-        FROM bank_credit c WHERE c.direction = '1' AND c.cancelled <> '1' AND NOT EXISTS (
+        FROM bank_credit c WHERE c.direction = '1' AND c.cancelled <> '1' AND {COUNTS.format("c")} AND NOT EXISTS (
           SELECT 1 FROM settlement t WHERE t.settlement_key = c.reference AND t.municipality_code = c.municipality_code)
           AND NOT EXISTS (SELECT 1 FROM settling_line l WHERE l.credit_id = c.id AND l.credit_id IS NOT NULL AND {STANDS.format("l")})""",
     ("day", "open"): _day("open"),

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from fundlink.domain.problems import Problem
 from fundlink.store import bulk
+from fundlink.store.moves import SETTLING, net_on_bill
 
 LINE_BITS = 24
 MAX_LINE = (1 << LINE_BITS) - 1
@@ -54,13 +55,11 @@ def slip_state_of(slip_id: str) -> str:
 
 SLIP_STATE = slip_state_of("s.id")
 # a payment with the right number that was not taken back (does not wait for reconcile), or an act that paid or wrote it off
-BILL_IS_PAID = """
+BILL_IS_PAID = f"""
     (EXISTS (SELECT 1 FROM slip s JOIN receipt p ON p.institution_code = s.institution_code AND p.case_key = s.case_key
              WHERE s.bill_id = b.id AND p.confirmation_number = s.confirmation_number AND p.stage <> 'cancelled'
                AND NOT EXISTS (SELECT 1 FROM receipt c WHERE c.transaction_key = p.transaction_key AND c.stage = 'cancelled'))
-     OR COALESCE((SELECT SUM(CASE WHEN m.to_account IN ('collected', 'written_off') THEN m.yen ELSE 0 END
-                           - CASE WHEN m.from_account IN ('collected', 'written_off') THEN m.yen ELSE 0 END)
-                  FROM act_move m WHERE m.bill_id = b.id), 0) > 0)"""
+     OR {net_on_bill(SETTLING)} > 0)"""
 
 
 DEAD = "('cancelled', 'superseded')"

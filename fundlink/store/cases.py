@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
 from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
+from fundlink.store.moves import signed
 
 
 class CaseRow(NamedTuple):
@@ -27,9 +28,8 @@ class CaseRow(NamedTuple):
     owner: str
 
 
-_NET = "SUM(CASE WHEN mv.to_account = '{0}' THEN mv.yen WHEN mv.from_account = '{0}' THEN -mv.yen ELSE 0 END)"
 _MOVED = f"""
-    (SELECT mv.transaction_key, {_NET.format("overpaid")} AS overpaid, {_NET.format("suspense")} AS suspense
+    (SELECT mv.transaction_key, SUM({signed(("overpaid",), "mv")}) AS overpaid, SUM({signed(("suspense",), "mv")}) AS suspense
      FROM act_move mv WHERE mv.transaction_key <> '' GROUP BY mv.transaction_key)"""
 _NEWEST = "o.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = o.transaction_key)"
 _OPEN = "o.outcome NOT IN ('matched', 'paid_after_limit')"
@@ -113,9 +113,14 @@ _OVERTAKEN = f"""
       AND NOT {_REVERSED.format("d.id")}
     GROUP BY d.id, d.municipality_code, r.fund_code"""
 
+_CREDITS = """
+    SELECT 'credit:' || k.credit_id, 'credit', k.municipality_code, '', k.at, 'told_differently', c.amount_yen
+    FROM credit_telling k JOIN bank_credit c ON c.id = k.credit_id
+    WHERE k.state = 'unsure' AND k.id = (SELECT MAX(x.id) FROM credit_telling x WHERE x.credit_id = k.credit_id)"""
+
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "transaction": (_TRANSACTIONS, _TAKEN_OFF), "cancellation": (_CANCELLATIONS,), "preliminary": (_PRELIMINARIES,),
-    "conflict": (_CONFLICTS,), "received": (_RECEIVED,), "message": (_MESSAGES, _REFUSED), "day": (_DAYS,), "act": (_OVERTAKEN,),
+    "conflict": (_CONFLICTS,), "received": (_RECEIVED,), "message": (_MESSAGES, _REFUSED), "credit": (_CREDITS,), "day": (_DAYS,), "act": (_OVERTAKEN,),
 }  # fmt: skip
 _OWNER = "COALESCE((SELECT c.owner FROM case_owner c WHERE c.case_name = q.name ORDER BY c.id DESC LIMIT 1), '')"
 

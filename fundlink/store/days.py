@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from fundlink.store import bulk
 from fundlink.store.bills import SLIP_STATE
 from fundlink.store.outcomes import NEWEST_OUTCOME, NEWEST_TOTALS, words
-from fundlink.store.settlings import SIGNED, STANDS
+from fundlink.store.settlings import COUNTS, SIGNED, STANDS
 
 COLUMNS = (
     "day", "municipality_code", "fund_code", "receipts", "receipts_yen", "settled_yen", "fee_yen", "credited_yen",
@@ -24,7 +24,7 @@ _NEWEST_EDITION = "t.edition = (SELECT MAX(x.edition) FROM settlement x WHERE x.
 # a credit that a settling holds counts there, whatever it names
 _HELD = f"EXISTS (SELECT 1 FROM settling_line m WHERE m.credit_id = c.id AND m.credit_id IS NOT NULL AND {STANDS.format('m')})"
 _NAMED = f"""(SELECT SUM(CASE WHEN {_HELD} THEN 0 ELSE {SIGNED} END) FROM bank_credit c
-              WHERE c.reference = t.settlement_key AND c.municipality_code = t.municipality_code)"""
+              WHERE c.reference = t.settlement_key AND c.municipality_code = t.municipality_code AND {COUNTS.format("c")})"""
 
 
 class DaySums(NamedTuple):
@@ -103,7 +103,7 @@ def sums(connection: Connection, day: str | None = None) -> list[DaySums]:
     for key_day, code, credit in bulk.rows(
         connection,
         f"""SELECT c.booked_on, c.municipality_code, SUM({SIGNED})
-            FROM bank_credit c WHERE c.direction = '1' {only.format("c.booked_on")} AND NOT {_HELD} AND NOT EXISTS (
+            FROM bank_credit c WHERE c.direction = '1' {only.format("c.booked_on")} AND {COUNTS.format("c")} AND NOT {_HELD} AND NOT EXISTS (
               SELECT 1 FROM settlement t WHERE t.settlement_key = c.reference AND t.municipality_code = c.municipality_code)
             GROUP BY c.booked_on, c.municipality_code""",
         **values,

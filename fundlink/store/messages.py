@@ -1,6 +1,6 @@
 """Payment messages: which slips have to be told to the gateway, what was sent, what it said.
 
-Called by pipeline.submit. A message is stored under its id before it is sent; its newest event is its state.
+Called by pipeline.compose and pipeline.submit. A message is stored under its id before it is sent; its newest event is its state.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk, marks
 from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, DEAD, SLIP_STATE
+from fundlink.store.moves import SETTLING, net_on_bill
 from fundlink.store.outcomes import words
 
 # a message whose outcome is not known keeps its slips to itself until it is
@@ -33,6 +34,22 @@ _OPEN_CHANGE = f"""
 
 # the version of slip s that the newest message about it carried
 _TOLD_VERSION = "(SELECT i.version_id FROM message_item i WHERE i.slip_id = s.id ORDER BY i.last_change_id DESC LIMIT 1)"
+
+
+# acts paid or wrote off all of bill b
+_LIFTED = f"{net_on_bill(SETTLING)} >= w.total_yen"
+
+
+# the gateway said so, or a payment that was taken back since; that an act was undone proves nothing
+_PROVEN = """
+    EXISTS (SELECT 1 FROM slip_state g WHERE g.slip_id = s.id AND g.state = 'registered' AND NOT (g.event = 'withdraw' AND g.cause LIKE 'act:%'))"""
+
+
+# the gateway took slip s, also where an act made it paid before the answer came
+_TAKEN = """
+    EXISTS (SELECT 1 FROM message_item i JOIN message_event e ON e.message_id = i.message_id AND e.event = 'answered'
+            WHERE i.slip_id = s.id AND i.operation = 'register'
+              AND NOT EXISTS (SELECT 1 FROM refused_slip r WHERE r.message_id = i.message_id AND r.slip_id = i.slip_id))"""
 
 
 class PendingSlip(NamedTuple):
@@ -130,8 +147,8 @@ def pending_slips(connection: Connection) -> list[PendingSlip]:
         connection,
         f"""SELECT s.id, w.id, COALESCE((SELECT MAX(c.id) FROM change c WHERE c.slip_id = s.id), 0), {SLIP_STATE},
                    CASE WHEN n.case_key IS NOT NULL THEN 'superseded'
-                        WHEN {CURRENT_EFFECT} = 'cancelled' OR w.total_yen = 0 THEN 'cancelled' ELSE 'live' END,
-                   CASE WHEN EXISTS (SELECT 1 FROM slip_state g WHERE g.slip_id = s.id AND g.state = 'registered') THEN 1 ELSE 0 END,
+                        WHEN {CURRENT_EFFECT} = 'cancelled' OR w.total_yen = 0 OR {_LIFTED} THEN 'cancelled' ELSE 'live' END,
+                   CASE WHEN {_PROVEN} OR {_TAKEN} THEN 1 ELSE 0 END,
                    s.institution_code, s.case_key, s.confirmation_number, COALESCE(n.case_key, ''),
                    w.fund_code, w.department_code, w.levy_year, w.relevant_year, w.fiscal_year, w.installment,
                    {", ".join(f"CASE WHEN w.total_yen > 0 THEN w.{name} ELSE o.{name} END" for name in ("total_yen", "due_on", "payable_until"))}

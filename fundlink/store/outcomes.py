@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
 from fundlink.store.bills import SLIP_STATE
+from fundlink.store.moves import net_on_bill
 
 NEWEST_OUTCOME = "o.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = o.transaction_key)"
 _CHANGED = "(f.before_outcome IS NULL OR f.before_outcome <> f.outcome OR f.before_receipt_id <> f.receipt_id)"
@@ -50,9 +51,10 @@ _RANKED = f"""
     FROM judged j WHERE {_RANKS} AND j.bill_id IN (SELECT j.bill_id FROM judged j WHERE {_RANKS} GROUP BY j.bill_id HAVING COUNT(*) > 1)"""
 
 # bills that acts have paid with other payments, or written off; asked only where there are such acts at all
-_NET = """COALESCE((SELECT SUM(CASE WHEN m.to_account = '{0}' THEN m.yen WHEN m.from_account = '{0}' THEN -m.yen ELSE 0 END)
-                                FROM act_move m WHERE m.bill_id = j.bill_id AND m.transaction_key <> j.transaction_key), 0) > 0"""
-_ACTED = {"PAID_BY_ACT": _NET.format("collected"), "WRITTEN_OFF": _NET.format("written_off")}
+_ACTED = {
+    name: f"{net_on_bill((account,), 'j.bill_id', 'AND m.transaction_key <> j.transaction_key')} > 0"
+    for name, account in (("PAID_BY_ACT", "collected"), ("WRITTEN_OFF", "written_off"))
+}
 _NOT_ACTED = {"PAID_BY_ACT": "FALSE", "WRITTEN_OFF": "FALSE"}
 
 _FINDINGS = """

@@ -14,6 +14,7 @@ from fundlink.domain.books import NO_DEPARTMENT, YearSum
 from fundlink.store import bulk
 from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION
 from fundlink.store.books import Window, entries
+from fundlink.store.moves import SETTLING, signed
 from fundlink.store.outcomes import NEWEST_OUTCOME, words
 
 
@@ -97,8 +98,7 @@ def unpaid(connection: Connection, municipality_code: str, day: str, paying: Seq
             FROM (SELECT w.fund_code, COALESCE(NULLIF(w.department_code, ''), '{NO_DEPARTMENT}') AS department_code, w.fiscal_year,
                          w.notice_number, w.installment, b.bill_key, w.due_on, w.total_yen, {paid} AS paid
                   FROM bill b JOIN bill_version w ON w.id = {CURRENT_VERSION}
-                  LEFT JOIN (SELECT m.bill_id, SUM(CASE WHEN m.to_account IN ({_SETTLES}) THEN m.yen ELSE 0 END)
-                                             - SUM(CASE WHEN m.from_account IN ({_SETTLES}) THEN m.yen ELSE 0 END) AS yen
+                  LEFT JOIN (SELECT m.bill_id, SUM({signed(SETTLING)}) AS yen
                              FROM act_move m WHERE m.municipality_code = :code AND m.day <= :day AND m.bill_id IS NOT NULL
                              GROUP BY m.bill_id) a ON a.bill_id = b.id
                   WHERE b.municipality_code = :code AND w.due_on <= :day AND w.total_yen > 0 AND {CURRENT_EFFECT} <> 'cancelled') q
@@ -107,9 +107,6 @@ def unpaid(connection: Connection, municipality_code: str, day: str, paying: Seq
         code=municipality_code, day=day,
     )  # fmt: skip
     return (Unpaid._make([*row[:7], int(row[7]), int(row[8])]) for row in found)
-
-
-_SETTLES = "'collected', 'written_off'"
 
 
 def year_sums(connection: Connection, municipality_code: str, days: tuple[str, str], first_year: int) -> list[YearSum]:

@@ -27,14 +27,18 @@ SETTLEMENT_COLUMNS: tuple[str, ...] = (
 )  # fmt: skip
 CREDIT_COLUMNS: tuple[str, ...] = (
     "position", "municipality_code", "account", "inquiry_number", "booked_on", "value_on", "amount_yen", "direction", "cancelled",
-    "remitter_code", "remitter_name", "reference", "summary",
+    "remitter_code", "remitter_name", "reference", "summary", "form",
 )  # fmt: skip
 
 _SHAPES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     # kind: table, columns, identity
     "receipt": ("receipt", RECEIPT_COLUMNS, ("transaction_key", "stage")),
     "settlement": ("settlement", SETTLEMENT_COLUMNS, ("settlement_key", "edition")),
-    "bank_credit": ("bank_credit", CREDIT_COLUMNS, ("account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen")),
+    "bank_credit": (
+        "bank_credit",
+        CREDIT_COLUMNS,
+        ("account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen", "form"),
+    ),
 }
 _NUMBERS = {"position", "edition", "receipt_count", "amount_yen", "gross_yen", "fee_yen", "net_yen"}
 

@@ -18,16 +18,20 @@ STANDS = "NOT EXISTS (SELECT 1 FROM settling w WHERE w.withdraws = {}.settling_i
 """A line whose settling was not withdrawn, by the alias of the line."""
 SIGNED = "CASE WHEN (c.direction = '1') = (c.cancelled <> '1') THEN c.amount_yen ELSE -c.amount_yen END"
 """Yen of a bank credit ``c`` as the account sees it."""
+COUNTS = """COALESCE((SELECT k.state FROM credit_telling k WHERE k.credit_id = {0}.id ORDER BY k.id DESC LIMIT 1), 'stands') = 'stands'"""
+"""An entry that counts as a credit, by its alias: not what another form had told, and not what waits for two persons."""
 _NEWEST = "t.edition = (SELECT MAX(x.edition) FROM settlement x WHERE x.settlement_key = t.settlement_key)"
-_FIXED = """
+FIXED = """
     fixed AS (
       SELECT s.id FROM settling s
-      WHERE s.municipality_code = :code AND s.withdraws IS NULL AND NOT EXISTS (SELECT 1 FROM settling w WHERE w.withdraws = s.id)
+      WHERE {} AND s.withdraws IS NULL AND NOT EXISTS (SELECT 1 FROM settling w WHERE w.withdraws = s.id)
         AND (s.decided_by <> '' OR EXISTS (
           SELECT 1 FROM settling_line l JOIN settlement t ON t.settlement_key = l.settlement_key JOIN day_state d ON d.day = t.business_day
           WHERE l.settling_id = s.id AND l.settlement_key <> ''
             AND d.municipality_code = t.municipality_code AND d.fund_code = t.fund_code AND d.state = 'closed')))"""
-_MARKED = ("settlement", "bank_credit", "settling")
+"""Settlings that no rule changes any more, of the municipalities that a condition on ``s`` names."""
+_FIXED = FIXED.format("s.municipality_code = :code")
+_MARKED = ("settlement", "bank_credit", "settling", "credit_telling")
 
 
 class OpenSettlement(NamedTuple):
@@ -156,13 +160,13 @@ def open_credits(connection: Connection, code: str) -> list[OpenCredit]:
             FROM bank_credit c LEFT JOIN (
               SELECT l.credit_id, l.settling_id FROM fixed f JOIN settling_line l ON l.settling_id = f.id WHERE l.credit_id IS NOT NULL
             ) h ON h.credit_id = c.id
-            WHERE c.municipality_code = :code
+            WHERE c.municipality_code = :code AND {COUNTS.format("c")}
               AND (c.direction = '1' OR c.cancelled = '1' OR c.reference <> '' OR c.remitter_code || c.remitter_name <> '')
               AND ((h.settling_id IS NULL AND NOT EXISTS (
                 SELECT 1 FROM settling_line k JOIN fixed g ON g.id = k.settling_id
                 WHERE k.settlement_key = c.reference AND k.settlement_key <> ''))
               OR EXISTS (SELECT 1 FROM bank_credit x WHERE x.cancelled = '1' AND x.account = c.account AND x.amount_yen = c.amount_yen
-                         AND x.direction = c.direction))
+                         AND x.direction = c.direction AND {COUNTS.format("x")}))
             ORDER BY c.account, c.booked_on, c.inquiry_number, c.id""",
         code=code,
     )

@@ -121,6 +121,7 @@ class BillVersion(SQLModel, table=True):
         _yen("late_charge_yen"),
         sa.CheckConstraint("total_yen = charge_yen + reminder_fee_yen + late_charge_yen", name="total_adds_up"),
         sa.Index("bill_version_by_core_key", "core_key", **_only("core_key <> ''")),
+        sa.Index("bill_version_by_payer", "municipality_code", "addressee_number", **_only("addressee_number <> ''")),
     )
     id: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
     file_id: int = Field(sa_type=BigKey)
@@ -396,12 +397,36 @@ class Settlement(SQLModel, table=True):
     transfer_on: str
 
 
+class BankAccount(SQLModel, table=True):
+    """An account of a municipality: whose it is, and the one spelling that entries are compared by."""
+
+    __tablename__ = "bank_account"
+    account: str = Field(primary_key=True)  # bank-branch-kind-number with their zeros, or the text a bank names it by
+    municipality_code: str = Field(index=True)
+    holder: str = ""
+    funds: str = ""  # fund codes joined by commas; none = any
+    by: str
+    approved_by: str = ""  # '' = made by the first file, outside production
+    at: str
+
+
+class BankAccountSpelling(SQLModel, table=True):
+    """How a bank writes an account where it does not give its four parts."""
+
+    __tablename__ = "bank_account_spelling"
+    spelling: str = Field(primary_key=True)
+    account: str = Field(foreign_key="bank_account.account")
+
+
 class BankCredit(SQLModel, table=True):
-    """One entry on the account as the designated bank reports it."""
+    """One entry on the account as one form of bank file tells it. Told again in another form it is another row; see credit_telling."""
 
     __tablename__ = "bank_credit"
     __table_args__ = (
-        sa.UniqueConstraint("account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen", name="bank_credit_once"),
+        sa.UniqueConstraint(
+            "account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen", "form", name="bank_credit_once"
+        ),
+        sa.Index("bank_credit_by_value", "account", "value_on", "amount_yen"),
         sa.Index("bank_credit_by_reference", "reference"),
         sa.Index("bank_credit_by_municipality", "municipality_code", "id"),
         sa.Index("bank_credit_cancelled", "account", "amount_yen", **_only("cancelled = '1'")),
@@ -422,6 +447,43 @@ class BankCredit(SQLModel, table=True):
     remitter_name: str
     reference: str
     summary: str
+    form: str  # the profile of the file
+
+
+class CreditTelling(SQLModel, table=True):
+    """What an entry is beside those of other forms; the newest row counts, none means that it stands as a credit of its own."""
+
+    __tablename__ = "credit_telling"
+    __table_args__ = (
+        sa.Index("credit_telling_by_credit", "credit_id", "id"),
+        sa.Index("credit_telling_unsure", "credit_id", **_only("state = 'unsure'")),
+        sa.Index("credit_telling_by_municipality", "municipality_code", "id"),
+    )
+    id: int = _key()
+    credit_id: int = Field(sa_type=BigKey, foreign_key="bank_credit.id")
+    municipality_code: str
+    state: str  # stands | same (as stands_for) | unsure (whether it is stands_for)
+    stands_for: int | None = Field(default=None, sa_column=sa.Column(BigKey, sa.ForeignKey("bank_credit.id"), nullable=True))
+    act_id: int | None = Field(default=None, sa_column=sa.Column(BigKey, sa.ForeignKey("act.id"), nullable=True))  # two persons said so
+    at: str
+
+
+class BankStatement(SQLModel, table=True):
+    """What one file says of the balance of an account, where it says it: before its first entry and after its last one."""
+
+    __tablename__ = "bank_statement"
+    __table_args__ = (sa.Index("bank_statement_by_account", "account", "form", "first_on"),)
+    id: int = _key()
+    received_id: int = Field(sa_type=BigKey, foreign_key="received_file.id")
+    municipality_code: str = Field(index=True)
+    account: str
+    form: str
+    first_on: str
+    last_on: str
+    opening_balance_yen: int = Field(sa_type=Yen)  # below zero where overdrawn
+    closing_balance_yen: int = Field(sa_type=Yen)
+    repeats: bool  # some entries were known before
+    broken_at: int | None = None  # the line whose balance does not follow from the one before
 
 
 class Settling(SQLModel, table=True):

@@ -12,12 +12,9 @@ from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
 from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, slip_state_of
+from fundlink.store.moves import SETTLING, net_on_bill
 from fundlink.store.outcomes import NEWEST_OUTCOME, words
 
-# what acts have put on a bill with other payments, or written off, until now
-_LIFTED = """COALESCE((SELECT SUM(CASE WHEN m.to_account IN ('collected', 'written_off') THEN m.yen ELSE 0 END
-                           - CASE WHEN m.from_account IN ('collected', 'written_off') THEN m.yen ELSE 0 END)
-              FROM act_move m WHERE m.bill_id = b.id), 0)"""
 _NEWEST_SLIP = "(SELECT n.id FROM slip n WHERE n.bill_id = b.id ORDER BY n.issue_count DESC LIMIT 1)"
 
 
@@ -79,7 +76,7 @@ def due_and_unpaid(connection: Connection, municipality_code: str, until: str) -
                    t.paid_later_on, t.doubt, t.doubt_yen
             FROM bill b JOIN bill_version w ON w.id = {CURRENT_VERSION} LEFT JOIN standing t ON t.bill_id = b.id
             WHERE b.municipality_code = :code AND w.total_yen > 0 AND w.due_on <= :until AND {CURRENT_EFFECT} <> 'cancelled'
-              AND COALESCE(t.in_time, 0) = 0 AND {_LIFTED} < w.total_yen
+              AND COALESCE(t.in_time, 0) = 0 AND {net_on_bill(SETTLING)} < w.total_yen
             ORDER BY w.fund_code, b.id""",
         code=municipality_code, until=until,
     ):  # fmt: skip

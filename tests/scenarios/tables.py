@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 FOLDER = Path(__file__).parent
 FIRST_DAY = "11-16"
 """The day on which the bills of a scenario are taken in and told to the gateway."""
-VALUES = ("yen", "on", "booked", "slip", "fund", "until", "due", "fee", "count", "edition", "transfer", "for", "no")
+VALUES = ("yen", "on", "booked", "slip", "fund", "until", "due", "fee", "count", "edition", "transfer", "for", "no", "as", "value")
 FLAGS = ("wrong", "out", "unposted")
 FACTS = ("pay", "prelim", "back", "resend", "settle", "credit")
 """What arrives from the gateway and the bank; everything else is an act of the core system or of staff."""

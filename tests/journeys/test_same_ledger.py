@@ -82,10 +82,13 @@ def _credit(name: str, yen: int, **changed: Any) -> BankCreditRecord:
 
 def _deliver(world: World, facts: list[Fact], day: str) -> None:
     """One file a kind, and all that a run does."""
-    for kind, send in ((BankCreditRecord, world.credit), (SettlementRecord, world.settle), (ReceiptRecord, world.receive)):
-        if rows := [one for one in facts if isinstance(one, kind)]:
-            taken = send(rows, day)  # type: ignore[operator]
-            assert taken["quarantined"] == 0, taken["problems"]
+    movements = [one for one in facts if isinstance(one, BankCreditRecord)]
+    notices = [one for one in facts if isinstance(one, SettlementRecord)]
+    payments = [one for one in facts if isinstance(one, ReceiptRecord)]
+    taken = [world.credit(movements, day)] if movements else []
+    taken += [world.settle(notices, day)] if notices else []
+    taken += [world.receive(payments, day)] if payments else []
+    assert [one["problems"] for one in taken if one["quarantined"]] == []
     told = world.jobs.reconcile()
     assert told["problems"] == []
     world.jobs.export(world.folder / "out")

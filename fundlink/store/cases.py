@@ -115,12 +115,12 @@ _OVERTAKEN = f"""
 
 # what came again in the same form, whatever became of it, takes its place; a single write over the API was answered at once
 _FILES = f"""
-    SELECT 'file:' || f.id, 'file', e.municipality_code, '', e.at, 'quarantined', CAST(0 AS BIGINT)
-    FROM file_event e CROSS JOIN file f
-    WHERE e.event = 'quarantined' AND f.id = e.file_id AND f.channel <> 'api-bill'
+    SELECT 'file:' || n.id, 'file', e.municipality_code, '', e.at, 'quarantined', CAST(0 AS BIGINT)
+    FROM file_event e CROSS JOIN file n
+    WHERE e.event = 'quarantined' AND n.id = e.file_id AND n.channel <> 'api-bill'
       AND NOT EXISTS (SELECT 1 FROM file_event x WHERE x.file_id = e.file_id AND x.id > e.id)
-      AND NOT EXISTS (SELECT 1 FROM file g WHERE g.sha256 = f.sha256 AND g.profile = f.profile AND g.id > f.id)
-      AND NOT {_DECIDED.format("'file:' || f.id")}"""
+      AND NOT EXISTS (SELECT 1 FROM file g WHERE g.sha256 = n.sha256 AND g.profile = n.profile AND g.id > n.id)
+      AND NOT {_DECIDED.format("'file:' || n.id")}"""
 _CREDITS = """
     SELECT 'credit:' || k.credit_id, 'credit', k.municipality_code, '', k.at, 'told_differently', c.amount_yen
     FROM credit_telling k JOIN bank_credit c ON c.id = k.credit_id

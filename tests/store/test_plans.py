@@ -193,9 +193,9 @@ def test_no_statement_of_a_large_day_reads_a_table_once_a_row(tmp_path: Path, po
     assert not repeats, "\n".join(map(str, repeats))
 
 
-def test_the_bills_of_a_payer_are_found_by_the_index(tmp_path: Path, database_url: str) -> None:
+def test_the_bills_of_a_payer_are_found_by_the_index(tmp_path: Path) -> None:
     """An overpayment is set off against the bills of one payer; the others of the municipality are not read."""
-    found = world(tmp_path, database_url)
+    found = world(tmp_path, f"sqlite:///{tmp_path / 'x.db'}")
     grown.fill(found)
     found.intake([bill(number, addressee_number="0000000012") for number in (1, 2)], name="p.csv")
     with watched(grown.GROWN) as watcher, found.jobs.rooms.store.read() as connection:

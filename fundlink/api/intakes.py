@@ -23,7 +23,7 @@ from fundlink.api.wording import described, intake_sent
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
 from fundlink.domain.values import is_municipality_code
-from fundlink.pipeline import intake as road
+from fundlink.pipeline import intake_results
 from fundlink.store import files
 from fundlink.store.files import FileState
 
@@ -147,7 +147,7 @@ def get_result(api: Here, intake_id: str) -> Response:
     """The row-result file, streamed."""
     state = _found(api, intake_id)
     headers = {"Content-Disposition": f'attachment; filename="{state.file_id}.result.csv"'}
-    return StreamingResponse(_gathered(road.result_lines(api.rooms, state.file_id)), media_type="text/csv", headers=headers)
+    return StreamingResponse(_gathered(intake_results.result_lines(api.rooms, state.file_id)), media_type="text/csv", headers=headers)
 
 
 def _gathered(lines: Iterable[bytes]) -> Iterator[bytes]:

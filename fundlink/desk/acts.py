@@ -9,13 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
 from fundlink import safe_xml
-from fundlink.desk import find_bill, grounds, slips
+from fundlink.desk import find_bill, grounds
+from fundlink.desk.carrying_out import carry_out
 from fundlink.desk.grounds import Ground, canonical
 from fundlink.desk.queue import act_words
 from fundlink.domain.errors import ProblemError, UsageError
@@ -27,12 +27,9 @@ from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile import verbs
 from fundlink.reconcile.accounts import Move, balanced
 from fundlink.reconcile.offsetting import DEFAULT_ORDER, ORDERS, spread
-from fundlink.reconcile.outcomes import ATTACHED, PAYING
-from fundlink.reconcile.tellings import SAME, STANDS, UNSURE
 from fundlink.reconcile.verbs import BY_NAME, TARGETS, Wanted
-from fundlink.store import acts, audit, bills, clearings, closing, retelling, tellings
+from fundlink.store import acts, audit, bills, closing
 from fundlink.store.acts import ActRow
-from fundlink.store.tellings import Row
 
 _STATES = {"": "承認待ち", "carried_out": "実施済み", "refused": "却下", "withdrawn": "取りやめ"}
 
@@ -196,7 +193,7 @@ def approve(rooms: Rooms, act_id: int, who: str) -> dict[str, Any]:
         content = json.loads(act.content)
         if _words_now(rooms, connection, act, content) != act.before:
             raise ProblemError([problem("FL-ACT-004", place=act.subject)])
-        day = _carry_out(rooms, connection, act, content)
+        day = carry_out(rooms, connection, act, content)
         after = _after(connection, content)
         _conclude(rooms, connection, act, ("carried_out", who, "", canonical({**after, "day": day})))
         found = acts.find(connection, act_id)
@@ -234,49 +231,6 @@ def _conclude(rooms: Rooms, connection: Connection, act: ActRow, event: tuple[st
     acts.add_event(connection, act.act_id, {"event": name, "by": who.strip(), "note": note, "after": after, "at": rooms.now()})
     detail = {"verb": act.verb, "case": act.subject, "prepared_by": act.prepared_by, "sha256": act.content_sha256, "note": note}
     audit.append(connection, audit.Entry(who.strip(), f"act.{name}", f"act:{act.act_id}", detail, rooms.now()))
-
-
-def _carry_out(rooms: Rooms, connection: Connection, act: ActRow, content: dict[str, Any]) -> str:
-    """Moves, entries, steps of slips; the day in whose books it stands."""
-    day = _open_day(rooms, connection, act.municipality_code)
-    moves = content["moves"]
-    if "credit" in content:
-        _judge_credit(rooms, connection, act, content["credit"])
-    if not moves:
-        return day
-    ids = acts.bill_ids(connection, [move["bill_key"] for move in moves if move["bill_key"]])
-    at = rooms.now()
-    clearings.compose(connection, attached=ATTACHED, at=at)  # what is due is told first, so that all of it can be withdrawn
-    acts.add_moves(connection, list(_rows(act, day, moves, ids)))
-    if act.verb != "reverse":
-        acts.add_grounds(connection, act.act_id, content["grounds"])
-    for key in sorted({move["transaction_key"] for move in moves} - {""}):
-        retelling.tell_anew(connection, key, act.act_id, attached=ATTACHED, paying=PAYING, at=at)
-    slips.step(rooms, connection, act, moves)
-    return day
-
-
-def _judge_credit(rooms: Rooms, connection: Connection, act: ActRow, credit: dict[str, Any]) -> None:
-    """Two persons say whether an entry is a credit of its own; undone, it waits again. The next reconcile settles by it."""
-    state = {"same": SAME, "separate": STANDS}.get(act.verb, UNSURE)
-    row = Row(credit["credit_id"], act.municipality_code, state, credit["stands_for"], act.act_id, rooms.now())
-    tellings.record(connection, [row])
-
-
-def _rows(act: ActRow, day: str, moves: list[dict[str, Any]], ids: dict[str, int]) -> Iterator[tuple[Any, ...]]:
-    for move in moves:
-        yield (
-            act.act_id, day, move["value_on"], act.municipality_code, move["fund_code"], move["fiscal_year"], move["transaction_key"],
-            ids.get(move["bill_key"]), move["from_account"], move["to_account"], move["yen"],
-        )  # fmt: skip
-
-
-def _open_day(rooms: Rooms, connection: Connection, municipality_code: str) -> str:
-    """Today, or the first day that is not closed: a closed day's books never change."""
-    closed = acts.newest_closed_day(connection, municipality_code)
-    if closed < rooms.today():
-        return rooms.today()
-    return (dt.date.fromisoformat(closed) + dt.timedelta(days=1)).isoformat()
 
 
 def _after(connection: Connection, content: dict[str, Any]) -> dict[str, Any]:

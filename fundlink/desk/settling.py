@@ -17,15 +17,16 @@ from fundlink.pipeline.rooms import Rooms
 from fundlink.pipeline.settle import Looked, fresh_of, group_json, look
 from fundlink.reconcile import settling_words
 from fundlink.reconcile.settling import carried
-from fundlink.store import audit, settlings
-from fundlink.store.settlings import Decision, OpenSettlement, Told, Withdrawal
+from fundlink.store import audit, settlings, settlings_told
+from fundlink.store.settlings import Decision, OpenSettlement, Withdrawal
+from fundlink.store.settlings_told import Told
 
 
 def explain_settlement(rooms: Rooms, key: str) -> dict[str, Any]:
     """The settling of a settlement with its equation; or, without one, suggestions, best first. ProblemError FL-SET-102."""
     with rooms.store.read() as connection:
         code, settlement = _settlement(connection, key)
-        history = [_told(connection, one) for one in settlings.settlings_of(connection, code, key)]
+        history = [_told(connection, one) for one in settlings_told.settlings_of(connection, code, key)]
         now = next((one for one in history if one["withdrawn"] is None), None)
         seen = None if now else look(connection, code)
         late_fee = None if seen is None else _late_fee(connection, code, settlement, seen)
@@ -38,7 +39,7 @@ def explain_settlement(rooms: Rooms, key: str) -> dict[str, Any]:
 
 
 def _settlement(connection: Connection, key: str) -> tuple[str, OpenSettlement]:
-    found = settlings.settlement(connection, key)
+    found = settlings_told.settlement(connection, key)
     if found is None:
         raise ProblemError([problem("FL-SET-102", place=key)])
     return found
@@ -47,7 +48,7 @@ def _settlement(connection: Connection, key: str) -> tuple[str, OpenSettlement]:
 def _late_fee(connection: Connection, code: str, settlement: OpenSettlement, seen: Looked) -> dict[str, Any] | None:
     """The fee of an earlier settlement that came gross, when this one is short by just that: for a person to judge, nothing is matched."""
     came = [credit for credit in seen.given.credits.values() if credit.reference == settlement.key]
-    earlier = settlings.came_gross(connection, code, settlement.fund_code, before=settlement.transfer_on) if came else None
+    earlier = settlings_told.came_gross(connection, code, settlement.fund_code, before=settlement.transfer_on) if came else None
     credited = sum(credit.yen for credit in came)
     if earlier is None or settlement.net_yen - credited != earlier[2]:
         return None
@@ -59,14 +60,14 @@ def _late_fee(connection: Connection, code: str, settlement: OpenSettlement, see
 
 
 def _told(connection: Connection, one: Told) -> dict[str, Any]:
-    lines = settlings.lines_of(connection, one.id)
+    lines = settlings_told.lines_of(connection, one.id)
     yen = {line.credit_id: line.yen for line in lines if line.credit_id is not None}
     withdrawn = None if one.withdrawn is None else dict(zip(("at", "reason", "by"), one.withdrawn, strict=True))
     return {
         "id": one.id, "rule": one.rule, "ja": settling_words.in_words(one.rule), "equation": one.equation, "fee": one.fee, "at": one.at,
         **one.decision._asdict(), "fixed": one.fixed, "withdrawn": withdrawn,
         "settlements": [{"settlement_key": line.settlement_key, "edition": line.edition, "yen": line.yen} for line in lines if line.settlement_key],
-        "credits": [entry._asdict() for entry in settlings.entries(connection, list(yen))],
+        "credits": [entry._asdict() for entry in settlings_told.entries(connection, list(yen))],
     }  # fmt: skip
 
 
@@ -88,7 +89,7 @@ def open_settlements(rooms: Rooms) -> dict[str, Any]:
     """Settlements that nothing settles, of all municipalities: key, day, fund, transfer date, yen, how many answers fit."""
     told: list[dict[str, Any]] = []
     with rooms.store.read() as connection:
-        for code in settlings.municipalities(connection):
+        for code in settlings_told.municipalities(connection):
             listed, seen = settlings.open_settlements(connection, code), look(connection, code)
             settled = {key for group in seen.found.groups for key in group.settlements}
             told += [_open_json(code, one, seen) for one in listed if one.net_yen and one.key not in settled]
@@ -139,10 +140,10 @@ def withdraw_settlement(rooms: Rooms, key: str, *, reason: str, who: str, approv
     with rooms.store.together() as connection:
         rooms.store.serialise(connection, "settling")
         code, _settlement_now = _settlement(connection, key)
-        held = [one for one in settlings.settlings_of(connection, code, key) if one.withdrawn is None and one.decision.decided_by]
+        held = [one for one in settlings_told.settlings_of(connection, code, key) if one.withdrawn is None and one.decision.decided_by]
         if not held:
             raise ProblemError([problem("FL-SET-105", place=key)])
-        closed = settlings.closed_days(connection, held[0].id)
+        closed = settlings_told.closed_days(connection, held[0].id)
         if closed:
             raise ProblemError([problem("FL-SET-106", place=key, detail="、".join(closed))])
         at = rooms.now()

@@ -14,7 +14,7 @@ from fundlink.domain.states import states_before
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile.offsetting import Debt
 from fundlink.reconcile.outcomes import PAYING
-from fundlink.store import acts
+from fundlink.store import act_slips, acts
 from fundlink.store.acts import ActRow, DebtRow
 
 _LIFTING = ("collected", "written_off")
@@ -40,9 +40,9 @@ def _lift(rooms: Rooms, connection: Connection, act: ActRow, lifted: tuple[DebtR
     assert row.slip_id is not None
     if account == "collected":
         _step(rooms, connection, act, (row.slip_id, row.state, "pay", "paid"))
-    slip = acts.own_slip(connection, row.slip_id)
+    slip = act_slips.own_slip(connection, row.slip_id)
     if slip.is_told:  # one that was never told is not told now
-        acts.note_change(connection, slip)
+        act_slips.note_change(connection, slip)
 
 
 def _put_back(rooms: Rooms, connection: Connection, act: ActRow, row: DebtRow) -> None:
@@ -52,18 +52,18 @@ def _put_back(rooms: Rooms, connection: Connection, act: ActRow, row: DebtRow) -
     """
     assert row.slip_id is not None
     _step(rooms, connection, act, (row.slip_id, row.state, "withdraw", "registered"))
-    slip = acts.own_slip(connection, row.slip_id)
+    slip = act_slips.own_slip(connection, row.slip_id)
     if not slip.is_called_off:
-        acts.note_change(connection, slip)
+        act_slips.note_change(connection, slip)
     elif slip.is_paid and row.state not in ("cancelled", "superseded"):
-        acts.judge_again(connection, slip.bill_id)
+        act_slips.judge_again(connection, slip.bill_id)
     else:
         if row.state not in ("cancelled", "superseded"):
-            acts.step_slip(connection, slip.slip_id, ("supersede", "superseded"), cause=f"act:{act.act_id}", at=rooms.now())
+            act_slips.step_slip(connection, slip.slip_id, ("supersede", "superseded"), cause=f"act:{act.act_id}", at=rooms.now())
         number_again(rooms, connection, [(slip.bill_id, slip.issue_count + 1, slip.municipality_code, slip.fund_code, slip.levy_year)])
 
 
 def _step(rooms: Rooms, connection: Connection, act: ActRow, step: tuple[int, str, str, str]) -> None:
     slip_id, before, event, state = step
     if before in states_before(event):
-        acts.step_slip(connection, slip_id, (event, state), cause=f"act:{act.act_id}", at=rooms.now())
+        act_slips.step_slip(connection, slip_id, (event, state), cause=f"act:{act.act_id}", at=rooms.now())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from fundlink.pipeline.collect import COLLECT
 from fundlink.pipeline.export import EXPORT
 from fundlink.pipeline.intake import INTAKE
-from fundlink.pipeline.intake import report as intake_report
+from fundlink.pipeline.intake_results import report as intake_report
 from fundlink.pipeline.reconcile import RECONCILE
 from fundlink.pipeline.rooms import Rooms, Step, Ticket, Verb, run
 from fundlink.pipeline.submit import SUBMIT

@@ -49,7 +49,7 @@ def intake_bank(rooms: Rooms, path: Path, profile: str, municipality_code: str) 
         "business_day": rooms.today(), "raw_id": kept.raw_id, "at": rooms.now(),
     }  # fmt: skip
     try:
-        read = bank_rows(message.reader(BytesIO(body)), message, municipality_code, profile)
+        read = bank_rows(message.reader(BytesIO(body)), message, municipality_code, form=profile)
         counts: Ticket = {"bank_credits": 0, "duplicates": 0, "problems": []}
         newest = max((row[_BOOKED_ON] for row in read.rows), default=rooms.today())
         apply(rooms, {**noted, "business_day": newest}, read, counts)

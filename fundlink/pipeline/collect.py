@@ -170,7 +170,7 @@ def _read(rooms: Rooms, taken: _Taken) -> Rows:
         if profile is None:
             raise ProblemError([problem("FL-FIX-006", line=1, detail="種別 01 / 03")])
         message = rooms.profile(profile).message(kind)
-        return bank_rows(message.reader(BytesIO(taken.body)), message, code, profile)
+        return bank_rows(message.reader(BytesIO(taken.body)), message, code, form=profile)
     message, octets = _opened(rooms, kind, taken)
     reader = message.reader(BytesIO(octets))
     found = rows_of(reader, message, code)
@@ -190,7 +190,7 @@ def rows_of(reader: Reader, message: Message, code: str) -> Rows:
     return Rows(rows, yen, reader.header.get("business_day"))
 
 
-def bank_rows(reader: Reader, message: Message, code: str, form: str) -> Rows:
+def bank_rows(reader: Reader, message: Message, code: str, *, form: str) -> Rows:
     """The same of a bank file, with the balances that it states."""
     found = rows_of(reader, message, code)
     entries = [(line, BankCreditRecord._make(record)) for line, _, *record in found.rows]

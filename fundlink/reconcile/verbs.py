@@ -42,7 +42,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("suspend", "別段に移す", ("transaction", "conflict"), ("overpaid",), "suspense", "", ("confirmed", "afloat")),
     Verb("write_off", "不納欠損とする", ("bill",), (NOWHERE,), "written_off", "code", ("owed", "reasoned")),
     Verb("wait", "期日まで待つ", _ALL, (), "", "until", ("later",)),
-    Verb("dismiss", "処理不要とする", ("cancellation", "conflict", "received", "message"), (), "", "", ()),
+    Verb("dismiss", "処理不要とする", ("cancellation", "conflict", "received", "file", "message"), (), "", "", ()),
     Verb("same", "同じ入金とする", ("credit",), (), "", "", ()),
     Verb("separate", "別の入金とする", ("credit",), (), "", "", ()),
     Verb("reverse", "処理を取り消す", ("act",), (), "", "", ("standing",)),

@@ -113,6 +113,14 @@ _OVERTAKEN = f"""
       AND NOT {_REVERSED.format("d.id")}
     GROUP BY d.id, d.municipality_code, r.fund_code"""
 
+# what came again in the same form, whatever became of it, takes its place; a single write over the API was answered at once
+_FILES = f"""
+    SELECT 'file:' || n.id, 'file', e.municipality_code, '', e.at, 'quarantined', CAST(0 AS BIGINT)
+    FROM file_event e CROSS JOIN file n
+    WHERE e.event = 'quarantined' AND n.id = e.file_id AND n.channel <> 'api-bill'
+      AND NOT EXISTS (SELECT 1 FROM file_event x WHERE x.file_id = e.file_id AND x.id > e.id)
+      AND NOT EXISTS (SELECT 1 FROM file g WHERE g.sha256 = n.sha256 AND g.profile = n.profile AND g.id > n.id)
+      AND NOT {_DECIDED.format("'file:' || n.id")}"""
 _CREDITS = """
     SELECT 'credit:' || k.credit_id, 'credit', k.municipality_code, '', k.at, 'told_differently', c.amount_yen
     FROM credit_telling k JOIN bank_credit c ON c.id = k.credit_id
@@ -120,7 +128,7 @@ _CREDITS = """
 
 _PARTS: Mapping[str, tuple[str, ...]] = {
     "transaction": (_TRANSACTIONS, _TAKEN_OFF), "cancellation": (_CANCELLATIONS,), "preliminary": (_PRELIMINARIES,),
-    "conflict": (_CONFLICTS,), "received": (_RECEIVED,), "message": (_MESSAGES, _REFUSED), "credit": (_CREDITS,), "day": (_DAYS,), "act": (_OVERTAKEN,),
+    "conflict": (_CONFLICTS,), "received": (_RECEIVED,), "file": (_FILES,), "message": (_MESSAGES, _REFUSED), "credit": (_CREDITS,), "day": (_DAYS,), "act": (_OVERTAKEN,),
 }  # fmt: skip
 _OWNER = "COALESCE((SELECT c.owner FROM case_owner c WHERE c.case_name = q.name ORDER BY c.id DESC LIMIT 1), '')"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk, marks
@@ -20,7 +19,7 @@ SIGNED = "CASE WHEN (c.direction = '1') = (c.cancelled <> '1') THEN c.amount_yen
 """Yen of a bank credit ``c`` as the account sees it."""
 COUNTS = """COALESCE((SELECT k.state FROM credit_telling k WHERE k.credit_id = {0}.id ORDER BY k.id DESC LIMIT 1), 'stands') = 'stands'"""
 """An entry that counts as a credit, by its alias: not what another form had told, and not what waits for two persons."""
-_NEWEST = "t.edition = (SELECT MAX(x.edition) FROM settlement x WHERE x.settlement_key = t.settlement_key)"
+NEWEST = "t.edition = (SELECT MAX(x.edition) FROM settlement x WHERE x.settlement_key = t.settlement_key)"
 FIXED = """
     fixed AS (
       SELECT s.id FROM settling s
@@ -30,7 +29,7 @@ FIXED = """
           WHERE l.settling_id = s.id AND l.settlement_key <> ''
             AND d.municipality_code = t.municipality_code AND d.fund_code = t.fund_code AND d.state = 'closed')))"""
 """Settlings that no rule changes any more, of the municipalities that a condition on ``s`` names."""
-_FIXED = FIXED.format("s.municipality_code = :code")
+FIXED_HERE = FIXED.format("s.municipality_code = :code")
 _MARKED = ("settlement", "bank_credit", "settling", "credit_telling")
 
 
@@ -123,9 +122,9 @@ def outdated(connection: Connection, code: str) -> list[int]:
     """Fixed settlings with a settlement whose newest edition has other yen."""
     found = bulk.rows(
         connection,
-        f"""WITH {_FIXED} SELECT DISTINCT s.id FROM fixed f JOIN settling s ON s.id = f.id JOIN settling_line l ON l.settling_id = s.id
+        f"""WITH {FIXED_HERE} SELECT DISTINCT s.id FROM fixed f JOIN settling s ON s.id = f.id JOIN settling_line l ON l.settling_id = s.id
             JOIN settlement t ON t.settlement_key = l.settlement_key
-            WHERE {_NEWEST} AND t.edition <> l.edition AND l.yen <> CASE s.fee WHEN 'apart' THEN t.gross_yen ELSE t.net_yen END ORDER BY 1""",
+            WHERE {NEWEST} AND t.edition <> l.edition AND l.yen <> CASE s.fee WHEN 'apart' THEN t.gross_yen ELSE t.net_yen END ORDER BY 1""",
         code=code,
     )
     return [int(row[0]) for row in found]
@@ -135,9 +134,9 @@ def open_settlements(connection: Connection, code: str) -> list[OpenSettlement]:
     """Settlements of a municipality that no fixed settling holds, by key."""
     found = bulk.rows(
         connection,
-        f"""WITH {_FIXED}
+        f"""WITH {FIXED_HERE}
             SELECT t.settlement_key, t.edition, t.business_day, t.transfer_on, t.fund_code, t.gross_yen, t.fee_yen, t.net_yen
-            FROM settlement t WHERE t.municipality_code = :code AND {_NEWEST} AND NOT EXISTS (
+            FROM settlement t WHERE t.municipality_code = :code AND {NEWEST} AND NOT EXISTS (
               SELECT 1 FROM settling_line l JOIN fixed f ON f.id = l.settling_id
               WHERE l.settlement_key = t.settlement_key AND l.settlement_key <> '')
             ORDER BY t.settlement_key""",
@@ -154,7 +153,7 @@ def open_credits(connection: Connection, code: str) -> list[OpenCredit]:
     """
     found = bulk.rows(
         connection,
-        f"""WITH {_FIXED}
+        f"""WITH {FIXED_HERE}
             SELECT c.id, c.booked_on, {SIGNED}, c.reference, TRIM(c.remitter_code || ' ' || c.remitter_name), c.account, c.inquiry_number,
                    c.cancelled = '1', h.settling_id
             FROM bank_credit c LEFT JOIN (
@@ -177,7 +176,7 @@ def standing(connection: Connection, code: str) -> list[Standing]:
     """Settlings that a rule found, that stand and are not fixed."""
     found = bulk.rows(
         connection,
-        f"""WITH {_FIXED} SELECT s.id, s.rule, s.fee, l.settlement_key, l.edition, l.credit_id, l.yen
+        f"""WITH {FIXED_HERE} SELECT s.id, s.rule, s.fee, l.settlement_key, l.edition, l.credit_id, l.yen
             FROM settling s JOIN settling_line l ON l.settling_id = s.id
             WHERE s.municipality_code = :code AND {STANDS.format("l")} AND NOT EXISTS (SELECT 1 FROM fixed f WHERE f.id = s.id)
             ORDER BY s.id, l.position""",
@@ -209,113 +208,3 @@ def _append(connection: Connection, code: str, rows: Sequence[tuple[str, str, st
     columns = ("municipality_code", "rule", "fee", "equation", "withdraws", *Decision._fields, "at")
     bulk.insert_rows(connection, "settling", columns, [(code, *row[:4], *row[4], at) for row in rows])
     return [int(row[0]) for row in bulk.rows(connection, "SELECT id FROM settling WHERE id > :before ORDER BY id", before=before)]
-
-
-class Told(NamedTuple):
-    """A settling as it is shown; ``withdrawn`` is (at, reason, who) or None."""
-
-    id: int
-    rule: str
-    fee: str
-    equation: str
-    decision: Decision
-    at: str
-    withdrawn: tuple[str, str, str] | None
-    fixed: bool
-
-
-def settlement(connection: Connection, key: str) -> tuple[str, OpenSettlement] | None:
-    """Municipality and newest edition of a settlement, by its key."""
-    found = bulk.rows(
-        connection,
-        f"""SELECT t.municipality_code, t.settlement_key, t.edition, t.business_day, t.transfer_on, t.fund_code, t.gross_yen, t.fee_yen, t.net_yen
-            FROM settlement t WHERE t.settlement_key = :key AND {_NEWEST}""",
-        key=key,
-    )
-    return (str(found[0][0]), OpenSettlement._make(found[0][1:])) if found else None
-
-
-def settlings_of(connection: Connection, code: str, key: str) -> list[Told]:
-    """All settlings that held a settlement, oldest first; at most the last one stands."""
-    found = bulk.rows(
-        connection,
-        f"""WITH {_FIXED} SELECT s.id, s.rule, s.fee, s.equation, s.decided_by, s.approved_by, s.reason, s.at, w.at, w.reason, w.decided_by,
-                   CASE WHEN EXISTS (SELECT 1 FROM fixed f WHERE f.id = s.id) THEN 1 ELSE 0 END
-            FROM settling_line l JOIN settling s ON s.id = l.settling_id LEFT JOIN settling w ON w.withdraws = s.id
-            WHERE l.settlement_key = :key AND l.settlement_key <> '' AND s.municipality_code = :code ORDER BY s.id""",
-        key=key, code=code,
-    )  # fmt: skip
-    return [
-        Told._make((*row[:4], Decision._make(row[4:7]), row[7], None if row[8] is None else tuple(row[8:11]), bool(row[11])))
-        for row in found
-    ]
-
-
-def came_gross(connection: Connection, code: str, fund_code: str, *, before: str) -> tuple[str, str, int] | None:
-    """(key, business day, fee) of the last settlement of a fund before a transfer date whose money came without the fee taken off."""
-    found = bulk.rows(
-        connection,
-        f"""SELECT t.settlement_key, t.business_day, t.fee_yen FROM settlement t
-            JOIN settling_line l ON l.settlement_key = t.settlement_key AND l.settlement_key <> ''
-            JOIN settling s ON s.id = l.settling_id
-            WHERE t.municipality_code = :code AND t.fund_code = :fund AND t.transfer_on < :before AND t.fee_yen > 0 AND s.fee = 'apart'
-              AND {_NEWEST} AND {STANDS.format("l")}
-            ORDER BY t.transfer_on DESC, t.settlement_key DESC LIMIT 1""",
-        code=code, fund=fund_code, before=before,
-    )  # fmt: skip
-    return (str(found[0][0]), str(found[0][1]), int(found[0][2])) if found else None
-
-
-def closed_days(connection: Connection, settling_id: int) -> list[str]:
-    """Business days of a settling's settlements that are closed now."""
-    found = bulk.rows(
-        connection,
-        f"""SELECT DISTINCT t.business_day FROM settling_line l JOIN settlement t ON t.settlement_key = l.settlement_key
-            JOIN day_state d ON d.day = t.business_day AND d.municipality_code = t.municipality_code AND d.fund_code = t.fund_code
-            WHERE l.settling_id = :id AND l.settlement_key <> '' AND {_NEWEST} AND d.state = 'closed'
-              AND d.id = (SELECT MAX(x.id) FROM day_state x
-                          WHERE x.day = d.day AND x.municipality_code = d.municipality_code AND x.fund_code = d.fund_code)
-            ORDER BY 1""",
-        id=settling_id,
-    )
-    return [str(row[0]) for row in found]
-
-
-def municipalities(connection: Connection) -> list[str]:
-    """Municipalities with a settlement."""
-    found = bulk.rows(
-        connection,
-        "SELECT m.code FROM municipality m WHERE EXISTS (SELECT 1 FROM settlement t WHERE t.municipality_code = m.code) ORDER BY m.code",
-    )
-    return [str(row[0]) for row in found]
-
-
-class Entry(NamedTuple):
-    """A credit as it is shown."""
-
-    id: int
-    booked_on: str
-    yen: int
-    reference: str
-    remitter_name: str
-    inquiry_number: str
-    summary: str
-
-
-def lines_of(connection: Connection, settling_id: int) -> list[Line]:
-    """The lines of a settling."""
-    found = bulk.rows(
-        connection,
-        "SELECT settlement_key, edition, credit_id, yen FROM settling_line WHERE settling_id = :id ORDER BY position",
-        id=settling_id,
-    )
-    return [Line._make(row) for row in found]
-
-
-def entries(connection: Connection, ids: Sequence[int]) -> list[Entry]:
-    """Credits by their ids, in the order of the account."""
-    wanted = sa.text(
-        f"""SELECT c.id, c.booked_on, {SIGNED}, c.reference, c.remitter_name, c.inquiry_number, c.summary
-            FROM bank_credit c WHERE c.id IN :ids ORDER BY c.booked_on, c.inquiry_number, c.id"""
-    ).bindparams(sa.bindparam("ids", expanding=True))
-    return [Entry._make(row) for row in connection.execute(wanted, {"ids": list(ids)})]

@@ -78,7 +78,10 @@ class FileEvent(SQLModel, table=True):
     """What became of a file; the newest row counts."""
 
     __tablename__ = "file_event"
-    __table_args__ = (sa.Index("file_event_by_file", "file_id", "id"),)
+    __table_args__ = (
+        sa.Index("file_event_by_file", "file_id", "id"),
+        sa.Index("file_event_quarantined", "file_id", **_only("event = 'quarantined'")),
+    )
     id: int = _key()
     file_id: int = Field(sa_type=BigKey, foreign_key="file.id")
     event: str  # received | accepted | quarantined

@@ -110,3 +110,13 @@ def test_refused_acts_tell_nobody(world: World) -> None:
     with pytest.raises(ProblemError):
         act(world, "attach", "transaction:T3", bill="K2", yen=5000)
     assert world.jobs.submit()["slips"] == 0
+
+
+def test_a_quarantined_bill_file_is_a_case_until_it_is_taken_or_done_with(world: World) -> None:
+    for _ in range(2):  # handed in twice, it is one case
+        assert world.intake_bytes(b"\xff\xfe\x00")["quarantined"]
+    ((name, reason),) = queue(world, kind="file").items()
+    assert (name[:5], reason) == ("file:", "quarantined")
+    assert [verb["verb"] for verb in world.jobs.case(name)["verbs"]] == ["wait", "dismiss"]
+    act(world, "dismiss", name)
+    assert queue(world, kind="file") == {}

@@ -12,7 +12,7 @@ from fundlink.store import cases
 from tests.builders import world
 
 OPEN_ONLY = (
-    "outcome_open", "receipt_preliminary", "receipt_cancelled", "revision_conflict", "received_quarantined", "message_event_bad", "credit_telling_unsure",
+    "outcome_open", "receipt_preliminary", "receipt_cancelled", "revision_conflict", "received_quarantined", "message_event_bad", "credit_telling_unsure", "file_event_quarantined",
     "day_state_difference", "act_move_by_transaction",
 )  # fmt: skip
 """Indexes that hold little but what is open, or what staff did by hand."""

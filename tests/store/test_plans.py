@@ -12,6 +12,8 @@ import psycopg
 import pytest
 
 from fundlink.pipeline.papers import Asked
+from fundlink.reconcile.outcomes import PAYING
+from fundlink.store.acts import debts_of_payer
 from tests import postgresql
 from tests.builders import CODE, DAY, World, bill, receipt, world
 from tests.store import grown
@@ -189,6 +191,20 @@ def test_no_statement_of_a_large_day_reads_a_table_once_a_row(tmp_path: Path, po
     repeats = dict.fromkeys(scan for scan in watcher.repeats if scan.verb != "offer")
     assert watcher.explained > 100
     assert not repeats, "\n".join(map(str, repeats))
+
+
+def test_the_bills_of_a_payer_are_found_by_the_index(tmp_path: Path) -> None:
+    """An overpayment is set off against the bills of one payer; the others of the municipality are not read."""
+    found = world(tmp_path, f"sqlite:///{tmp_path / 'x.db'}")
+    grown.fill(found)
+    found.intake([bill(number, addressee_number="0000000012") for number in (1, 2)], name="p.csv")
+    with watched(grown.GROWN) as watcher, found.jobs.rooms.store.read() as connection:
+        told = debts_of_payer(connection, CODE, "0000000012", paying=PAYING)
+        assert [row.bill_key for row in told] == [bill(1).bill_key, bill(2).bill_key]
+    found.jobs.rooms.close()
+    assert watcher.explained > 0
+    assert not watcher.scans, "\n".join(map(str, watcher.scans))
+    assert not watcher.repeats, "\n".join(map(str, watcher.repeats))
 
 
 def test_the_watch_sees_a_whole_table(tmp_path: Path, database_url: str) -> None:

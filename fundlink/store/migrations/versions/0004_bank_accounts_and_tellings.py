@@ -19,6 +19,7 @@ _KEY = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _ONCE = ["account", "booked_on", "inquiry_number", "direction", "cancelled", "amount_yen"]
 _UNSURE = sa.text("state = 'unsure'")
 _PAYER = sa.text("addressee_number <> ''")
+_QUARANTINED = sa.text("event = 'quarantined'")
 
 
 def upgrade() -> None:
@@ -30,6 +31,7 @@ def upgrade() -> None:
     op.create_index(
         "bill_version_by_payer", "bill_version", ["municipality_code", "addressee_number"], sqlite_where=_PAYER, postgresql_where=_PAYER
     )
+    op.create_index("file_event_quarantined", "file_event", ["file_id"], sqlite_where=_QUARANTINED, postgresql_where=_QUARANTINED)
     _one_spelling()
 
 
@@ -138,6 +140,7 @@ def downgrade() -> None:
     for table in ("bank_statement", "credit_telling", "bank_account_spelling", "bank_account"):
         op.drop_table(table)
     op.drop_index("bill_version_by_payer", "bill_version")
+    op.drop_index("file_event_quarantined", "file_event")
     with op.batch_alter_table("bank_credit") as batch:
         batch.drop_index("bank_credit_by_value")
         batch.drop_constraint("bank_credit_once", type_="unique")

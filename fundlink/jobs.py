@@ -110,7 +110,8 @@ class Jobs:
 
     def submit(self) -> Ticket:
         """Tell the gateway what it does not know yet."""
-        return self._verb("submit", {}, ("messages", "slips", "registered", "refused", "unknown", "problems"))
+        keys = ("messages", "slips", "registered", "refused", "unknown", "waiting", "person", "next_try_at", "problems")
+        return self._verb("submit", {}, keys)
 
     def collect(self, *, retry: bool = False) -> Ticket:
         """Fetch receipts, settlements and bank files; with ``retry`` read quarantined ones once more."""

@@ -57,6 +57,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("issued", "lose", "unknown"),
     Transition("unknown", "acknowledge", "registered"),
     Transition("unknown", "refuse", "refused"),
+    # two persons decided that it goes under another message id
+    Transition("unknown", "release", "issued"),
     Transition("refused", "acknowledge", "registered"),
     Transition("refused", "lose", "unknown"),
     Transition("registered", "expire", "expired"),

@@ -19,7 +19,7 @@ from fundlink.store.outcomes import words
 _IN_FLIGHT = """
     EXISTS (SELECT 1 FROM message_item i JOIN message_event e ON e.message_id = i.message_id
             WHERE i.slip_id = s.id AND e.id = (SELECT MAX(x.id) FROM message_event x WHERE x.message_id = i.message_id)
-              AND e.event NOT IN ('answered', 'rejected'))"""
+              AND e.event NOT IN ('answered', 'rejected', 'resent', 'given_up'))"""
 
 
 # written as a scalar, it is looked up in the index row by row; as NOT EXISTS it tempts PostgreSQL into a scan a row
@@ -33,6 +33,10 @@ _OPEN_CHANGE = f"""
 
 # the version of slip s that the newest message about it carried
 _TOLD_VERSION = "(SELECT i.version_id FROM message_item i WHERE i.slip_id = s.id ORDER BY i.last_change_id DESC LIMIT 1)"
+
+
+FINAL = ("answered", "rejected", "resent", "given_up")
+"""Events after which nothing more is done about a message by itself: the gateway's word, or that of two persons."""
 
 
 class PendingSlip(NamedTuple):
@@ -158,8 +162,42 @@ def add_event(connection: Connection, message_id: str, event: str, *, at: str, r
     """Append what happened to a message; an answer takes it off the list of open ones."""
     columns = ("message_id", "event", "raw_id", "detail", "at")
     bulk.insert_rows(connection, "message_event", columns, [(message_id, event, raw_id, detail, at)])
-    if event in ("answered", "rejected"):
+    if event in FINAL:
         bulk.run(connection, "DELETE FROM open_message WHERE message_id = :message_id", message_id=message_id)
+
+
+def reopen(connection: Connection, message_id: str) -> None:
+    """Put a message that had its end back on the list of open ones."""
+    if bulk.scalar(connection, "SELECT 1 FROM open_message WHERE message_id = :message_id", message_id=message_id) is None:
+        bulk.insert_rows(connection, "open_message", ("message_id",), [(message_id,)])
+
+
+def find(connection: Connection, message_id: str) -> OpenMessage | None:
+    """One message with its newest event, open or not."""
+    found = bulk.rows(
+        connection,
+        """SELECT m.id, m.municipality_code, m.raw_id, m.records, e.event FROM message m JOIN message_event e ON e.message_id = m.id
+           WHERE m.id = :message_id ORDER BY e.id DESC LIMIT 1""",
+        message_id=message_id,
+    )
+    return OpenMessage(*found[0]) if found else None
+
+
+def has_end(connection: Connection, message_id: str) -> bool:
+    """Whether a message stands at its end; one that the gateway contradicts itself about does too."""
+    newest = find(connection, message_id)
+    return newest is not None and newest.event in (*FINAL, "contradicted")
+
+
+def first_answer(connection: Connection, message_id: str) -> str | None:
+    """The SHA-256 of the answer that took effect."""
+    found = bulk.scalar(
+        connection,
+        """SELECT r.sha256 FROM message_event e JOIN raw r ON r.id = e.raw_id
+           WHERE e.message_id = :message_id AND e.event IN ('answered', 'rejected') ORDER BY e.id LIMIT 1""",
+        message_id=message_id,
+    )
+    return None if found is None else str(found)
 
 
 def open_messages(connection: Connection) -> list[OpenMessage]:
@@ -227,14 +265,16 @@ def apply_acknowledgement(
                 {source} AND {told} AND {SLIP_STATE} IN ({words(before(event))}) ORDER BY i.position""",
             message_id=message_id, at=at,
         )  # fmt: skip
-    refused = bulk.run(
+    bulk.run(
         connection,
-        f"INSERT INTO refused_slip (message_id, slip_id, operation, reason_code) SELECT i.message_id, s.id, i.operation, a.reason_code {source} AND a.result = 'refused'",
+        f"INSERT INTO refused_slip (message_id, slip_id, operation, reason_code) SELECT i.message_id, s.id, i.operation, a.reason_code {source} AND a.result = 'refused'"
+        " AND NOT EXISTS (SELECT 1 FROM refused_slip x WHERE x.message_id = i.message_id AND x.slip_id = i.slip_id)",
         message_id=message_id,
     )
     bulk.grown(connection, bulk.STREAMED_ROWS, "slip_state", "message_item")
     matched = int(bulk.scalar(connection, f"SELECT COUNT(*) {source}", message_id=message_id))
-    return matched - refused, refused
+    refusals = int(bulk.scalar(connection, f"SELECT COUNT(*) {source} AND a.result = 'refused'", message_id=message_id))
+    return matched - refusals, refusals
 
 
 def lose_slips(connection: Connection, message_id: str, at: str) -> int:
@@ -263,13 +303,28 @@ def note_numbered(connection: Connection, prefix: str, number: int, at: str) -> 
 
 def ask_again(connection: Connection, message_id: str, at: str) -> int:
     """The gateway rejected a whole message: what was unknown is refused, and the slips have to be told anew under another id."""
+    _step_unknown(connection, message_id, ("refuse", "refused"), at)
+    return _tell_anew(connection, message_id)
+
+
+def release(connection: Connection, message_id: str, at: str) -> int:
+    """Two persons let the slips of a message go: what was unknown is issued as before, and has to be told under another id."""
+    _step_unknown(connection, message_id, ("release", "issued"), at)
+    return _tell_anew(connection, message_id)
+
+
+def _step_unknown(connection: Connection, message_id: str, step: tuple[str, str], at: str) -> None:
     bulk.run(
         connection,
         f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
-            SELECT s.id, 'refused', 'refuse', i.message_id, :at FROM message_item i JOIN slip s ON s.id = i.slip_id
+            SELECT s.id, CAST(:state AS TEXT), CAST(:event AS TEXT), i.message_id, CAST(:at AS TEXT)
+            FROM message_item i JOIN slip s ON s.id = i.slip_id
             WHERE i.message_id = :message_id AND {SLIP_STATE} = 'unknown' ORDER BY i.position""",
-        message_id=message_id, at=at,
+        message_id=message_id, event=step[0], state=step[1], at=at,
     )  # fmt: skip
+
+
+def _tell_anew(connection: Connection, message_id: str) -> int:
     return bulk.run(
         connection,
         """INSERT INTO change (slip_id, municipality_code) SELECT i.slip_id, s.municipality_code

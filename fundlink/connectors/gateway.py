@@ -20,7 +20,9 @@ class NoAnswerError(OutcomeUnknownError):
     ``result`` is a word of ``domain.attempts.RESULTS``, ``asked_s`` what the other side asked us to wait, ``body`` what it sent.
     """
 
-    def __init__(self, why: str, result: str = "lost", *, status: int | None = None, asked_s: float | None = None, body: bytes = b"") -> None:
+    def __init__(
+        self, why: str, result: str = "lost", *, status: int | None = None, asked_s: float | None = None, body: bytes = b""
+    ) -> None:
         self.result, self.status, self.asked_s, self.body = result, status, asked_s, body
         super().__init__(why)
 

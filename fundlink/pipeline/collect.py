@@ -18,8 +18,8 @@ from fundlink.domain.errors import OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import problem
 from fundlink.formats.message import Message
 from fundlink.formats.reading import Reader
-from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.pipeline.answers import GATEWAY_PROFILE
+from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.reconcile.sequence import judge_gateway_file, order_of
 from fundlink.store import audit, bills, files, receipts, streams, vault
 

@@ -101,7 +101,7 @@ def send_one(rooms: Rooms, message: OpenMessage) -> Ticket:
     try:
         answer = rooms.gateway.submit(message.message_id, body)
     except UnreachableError as error:
-        return _unreached(rooms, message, attempt, str(error), stored=True)
+        return _unreached(rooms, message, attempt, error, stored=True)
     except (OutcomeUnknownError, ProblemError) as error:
         return lost(rooms, message, attempt, error)
     return take(rooms, message, attempt, answer)
@@ -116,10 +116,26 @@ def inquire(rooms: Rooms, message: OpenMessage) -> Ticket:
     try:
         answer = rooms.gateway.inquire(message.message_id, message.municipality_code[:5])
     except UnreachableError as error:
-        return _unreached(rooms, message, attempt, str(error))
+        return _unreached(rooms, message, attempt, error)
     except (OutcomeUnknownError, ProblemError) as error:
         return lost(rooms, message, attempt, error)
     return take(rooms, message, attempt, answer)
+
+
+def confirm(rooms: Rooms, message: OpenMessage) -> Ticket:
+    """Ask about a message that was answered: the gateway must still say the very same."""
+    rooms.trust.pinned(message.municipality_code[:5])
+    with rooms.store.write() as connection:
+        attempt = _begin(rooms, connection, message, "confirm")
+    try:
+        answer = rooms.gateway.inquire(message.message_id, message.municipality_code[:5])
+    except UnreachableError as error:
+        return _unreached(rooms, message, attempt, error)
+    except (OutcomeUnknownError, ProblemError) as error:
+        return {**nothing(), **lost(rooms, message, attempt, error)}
+    counts = nothing()
+    add(counts, take(rooms, message, attempt, answer))
+    return counts
 
 
 def _meet(rooms: Rooms, message: OpenMessage, kind: str) -> Ticket | None:
@@ -129,7 +145,7 @@ def _meet(rooms: Rooms, message: OpenMessage, kind: str) -> Ticket | None:
     except OutcomeUnknownError as error:
         with rooms.store.write() as connection:
             attempt = _begin(rooms, connection, message, kind)
-        return _unreached(rooms, message, attempt, str(error))
+        return _unreached(rooms, message, attempt, error)
     return None
 
 
@@ -137,13 +153,14 @@ def _begin(rooms: Rooms, connection: Any, message: OpenMessage, kind: str) -> in
     return attempts.begin(connection, message.message_id, kind, gateway=rooms.gateway.name, at=rooms.now())
 
 
-def _unreached(rooms: Rooms, message: OpenMessage, attempt: int, why: str, *, stored: bool = False) -> Ticket:
-    """Nothing left this machine, so the message is what it was; how soon it is tried again is the breaker's business."""
+def _unreached(rooms: Rooms, message: OpenMessage, attempt: int, error: OutcomeUnknownError, *, stored: bool = False) -> Ticket:
+    """Nothing of the message left this machine, so it is what it was; how soon it is tried again is the breaker's business."""
+    told = (error.result, error.asked_s) if isinstance(error, NoAnswerError) else ("unreachable", None)
     with rooms.store.write() as connection:
-        attempts.end(connection, attempt, Ending("unreachable", rooms.now(), detail=why), at=rooms.now())
+        attempts.end(connection, attempt, Ending("unreachable", rooms.now(), detail=str(error)), at=rooms.now())
         if stored:
             messages.add_event(connection, message.message_id, "stored", at=rooms.now(), detail="unreachable")
-        breaker.note(rooms, connection, "unreachable")
+        breaker.note(rooms, connection, *told)
     return {"messages": 1, "slips": message.records, "unknown": message.records, "problems": [problem("FL-GTW-003").as_json()]}
 
 
@@ -226,6 +243,8 @@ def take(rooms: Rooms, message: OpenMessage, attempt: int, answer: bytes) -> Tic
     with rooms.store.write() as connection:
         hold(connection, message)
         ended = messages.has_end(connection, message.message_id)
-        outcome = answers.join(rooms, connection, message, kept, read.status) if ended else answers.apply(rooms, connection, message, read, kept)
+        outcome = (
+            answers.join(rooms, connection, message, kept, read.status) if ended else answers.apply(rooms, connection, message, read, kept)
+        )
         attempts.end(connection, attempt, outcome.ending, at=rooms.now())
     return outcome.counts

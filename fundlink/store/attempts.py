@@ -90,7 +90,7 @@ def standing(connection: Connection, message_id: str) -> Standing:
 
 
 def _standing(row: Sequence[Any]) -> Standing:
-    return Standing(str(row[0]), *(int(value) for value in row[1:5]), *row[5:])
+    return Standing._make([row[0], *map(int, row[1:5]), *row[5:]])
 
 
 def begin(connection: Connection, message_id: str, kind: str, *, gateway: str, at: str) -> int:
@@ -156,7 +156,8 @@ class Listed(NamedTuple):
     detail: str
 
 
-_WAITS_FOR_PERSON = ("exhausted", "contradicted")
+# in the words of the index that holds only the messages something is wrong with
+_BAD = "event IN ('unknown', 'rejected', 'exhausted', 'contradicted')"
 
 
 def listed(connection: Connection) -> list[Listed]:
@@ -165,10 +166,9 @@ def listed(connection: Connection) -> list[Listed]:
         connection,
         f"""SELECT m.id, m.municipality_code, m.records, m.yen, m.created_at, e.event, e.at, e.detail
             FROM (SELECT message_id FROM open_message
-                  UNION SELECT message_id FROM message_event WHERE event IN ({words(("unknown", "rejected", *_WAITS_FOR_PERSON))})
-                    AND event = 'contradicted') o
+                  UNION SELECT message_id FROM message_event WHERE {_BAD} AND event = 'contradicted') o
             JOIN message m ON m.id = o.message_id
             JOIN message_event e ON e.id = (SELECT MAX(n.id) FROM message_event n WHERE n.message_id = m.id)
             WHERE e.event NOT IN ('answered', 'rejected', 'resent', 'given_up') ORDER BY m.created_at, m.id""",
     )
-    return [Listed(*row[:2], int(row[2]), int(row[3]), *row[4:]) for row in found]
+    return [Listed._make(row) for row in found]

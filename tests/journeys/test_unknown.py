@@ -1,6 +1,7 @@
 """Answers that get lost, in every way that has a name: once in effect, tried a bounded number of times, then a person's.
 
- The clock is the test's own, the lots fall as told; the same faults over HTTP stand in ``tests/connectors``."""
+The clock is the test's own and the lots fall as told; the same faults over HTTP stand in ``tests/connectors``.
+"""
 
 from __future__ import annotations
 

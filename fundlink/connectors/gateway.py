@@ -91,3 +91,5 @@ REASONS: dict[str, str] = {
     "R004": "団体が登録されていない",
     "R005": "電文番号が別の内容で使用済み",
 }
+NOT_KNOWN = ("E104",)
+"""Reasons that say the gateway does not know a slip; about one that it registered before, it has forgotten something."""

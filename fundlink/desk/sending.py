@@ -15,7 +15,7 @@ from fundlink.domain.states import MESSAGE_EVENTS, in_japanese
 from fundlink.pipeline import breaker, sending
 from fundlink.pipeline.closing import two_persons
 from fundlink.pipeline.rooms import Rooms
-from fundlink.store import attempts, audit, messages
+from fundlink.store import acknowledgements, attempts, audit, messages
 from fundlink.store.attempts import Listed, Standing
 from fundlink.store.messages import OpenMessage
 
@@ -105,7 +105,7 @@ def resend(rooms: Rooms, message_id: str, decided: Decided) -> dict[str, Any]:
             messages.add_event(connection, message_id, "stored", at=rooms.now(), detail="resent by two persons")
         else:
             messages.add_event(connection, message_id, "resent", at=rooms.now(), detail=decided.reason)
-            slips = messages.release(connection, message_id, rooms.now())
+            slips = acknowledgements.release(connection, message_id, rooms.now())
         _note(rooms, connection, message, ("desk.resend", decided, {"same_id": same, "slips": slips}))
     return {"message_id": message_id, "state": "stored" if same else "resent", "same_id": same, "slips": slips}
 

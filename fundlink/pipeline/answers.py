@@ -17,7 +17,7 @@ from fundlink.domain.problems import Problem, problem
 from fundlink.domain.records import AcknowledgementRecord
 from fundlink.domain.states import states_before
 from fundlink.pipeline.rooms import Rooms, Ticket
-from fundlink.store import audit, messages
+from fundlink.store import acknowledgements, audit, messages
 from fundlink.store.attempts import Ending
 from fundlink.store.messages import OpenMessage
 from fundlink.store.vault import Kept
@@ -65,7 +65,7 @@ def read(rooms: Rooms, message: OpenMessage, answer: bytes) -> Read:
 def _strange(rooms: Rooms, message: OpenMessage, found: list[AcknowledgementRecord]) -> Iterator[Problem]:
     """Each slip of the message has one answer, about itself and about what was asked; anything else is no answer."""
     with rooms.store.read() as connection:
-        asked = messages.operations(connection, message.message_id)
+        asked = acknowledgements.operations(connection, message.message_id)
     if len(found) != len(asked):
         yield problem("FL-SEM-001", expected=len(asked), actual=len(found))
     if {item.case_key for item in found} != set(asked):
@@ -81,7 +81,7 @@ def apply(rooms: Rooms, connection: Any, message: OpenMessage, told: Read, kept:
     if told.status == "rejected":
         return _rejected(rooms, connection, message, told, kept)
     triples = [(item.case_key, item.result, item.reason_code) for item in told.answers]
-    taken, refused = messages.apply_acknowledgement(connection, message.message_id, triples, before=states_before, at=rooms.now())
+    taken, refused = acknowledgements.apply_acknowledgement(connection, message.message_id, triples, before=states_before, at=rooms.now())
     messages.add_event(connection, message.message_id, "answered", at=rooms.now(), raw_id=kept.raw_id)
     detail = {"registered": taken, "refused": refused, "sha256": kept.sha256}
     audit.append(connection, audit.Entry("gateway", "submit.acknowledge", f"message:{message.message_id}", detail, rooms.now()))
@@ -99,7 +99,7 @@ def _rejected(rooms: Rooms, connection: Any, message: OpenMessage, read: Read, k
     """A negative answer for the whole message: only now may its slips go under a new id, and they do in the next run."""
     reason = read.reason_code
     messages.add_event(connection, message.message_id, "rejected", at=rooms.now(), raw_id=kept.raw_id, detail=reason)
-    slips = messages.ask_again(connection, message.message_id, rooms.now())
+    slips = acknowledgements.ask_again(connection, message.message_id, rooms.now())
     detail = {"slips": slips, "reason": reason}
     audit.append(connection, audit.Entry("gateway", "submit.reject", f"message:{message.message_id}", detail, rooms.now()))
     told = problem("FL-GTW-001", place=message.message_id, reason=f"{reason} {REASONS.get(reason, '')}".strip()).as_json()
@@ -109,7 +109,7 @@ def _rejected(rooms: Rooms, connection: Any, message: OpenMessage, read: Read, k
 
 def join(rooms: Rooms, connection: Any, message: OpenMessage, kept: Kept, status: str = "") -> Outcome:
     """A later answer about a message that has its end: the very same bytes are no news, anything else is for a person."""
-    if messages.first_answer(connection, message.message_id) == kept.sha256:
+    if messages.kept_answer(connection, message.message_id) == kept.sha256:
         return Outcome(Ending("agrees", raw_id=kept.raw_id), {})
     word = "absent" if status == "absent" else "differs"
     messages.add_event(connection, message.message_id, "contradicted", at=rooms.now(), raw_id=kept.raw_id, detail=word)

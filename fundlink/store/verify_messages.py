@@ -82,7 +82,7 @@ def _log(connection: Connection) -> tuple[str, ...]:
                            AND u.act = CASE e.event WHEN 'resent' THEN 'desk.resend' ELSE 'desk.give_up' END)"""
     # where the gateway's word ended a message, an attempt has brought it
     from_nowhere = """SELECT COUNT(*) FROM message_event e WHERE e.event IN ('answered', 'rejected')
-                      AND EXISTS (SELECT 1 FROM message_attempt a WHERE a.message_id = e.message_id)
+                      AND EXISTS (SELECT 1 FROM message_attempt a WHERE a.message_id = e.message_id AND a.kind <> 'confirm' AND a.at <= e.at)
                       AND NOT EXISTS (SELECT 1 FROM message_attempt a JOIN attempt_result r ON r.attempt_id = a.id
                                       WHERE a.message_id = e.message_id AND r.raw_id = e.raw_id AND r.result IN ('processed', 'rejected'))"""
     return too_often, too_long, nobody_asked, decided_alone, from_nowhere

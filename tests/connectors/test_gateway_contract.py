@@ -130,14 +130,14 @@ def test_a_lost_answer_is_unknown_then_asked_for_then_known(office: Office, faul
 
 
 def test_retry_after_is_honoured_and_no_other_message_goes_before(office: Office) -> None:
-    office.side.arm("too_many", asked_s=120.0)
+    office.side.arm("too_many", asked_s=30.0)
     told = office.jobs.submit()
     assert (told["unknown"], office.results()) == (3, ["busy"])
     for _ in range(3):
         again = office.jobs.submit()
         assert (again["waiting"], again["registered"]) == (1, 0)
     office.now = dt.datetime.fromisoformat(str(again["next_try_at"]))
-    assert office.now >= dt.datetime(2026, 11, 24, 9, 2, tzinfo=TOKYO)
+    assert office.now >= dt.datetime(2026, 11, 24, 9, 0, 30, tzinfo=TOKYO)
     assert office.jobs.submit()["registered"] == 3
     assert office.registered() == 3
 

@@ -298,6 +298,29 @@ def test_t17_what_the_gateway_forgot_goes_again_as_it_is_by_two_persons(office: 
     sound(office)
 
 
+def test_t17_a_gateway_that_forgot_gives_itself_away_at_the_next_change(office: World) -> None:
+    office.twin.faults = ["forgets"]
+    office.jobs.submit()
+    ident = message_id(office)
+    office.intake([bill(1, charge_yen=5)], name="second.csv")
+    told = office.jobs.submit()
+    assert told["refused"] == 1
+    assert [(one["code"], one["place"]) for one in told["problems"]] == [("FL-GTW-006", ident)]
+    assert {case["case"] for case in office.jobs.cases({"kind": "message"})["cases"] if case["reason"] == "contradicted"} == {
+        f"message:{ident}"
+    }
+    sound(office)
+
+
+def test_an_inquiry_about_an_answered_message_says_when_nobody_answers(office: World) -> None:
+    office.jobs.submit()
+    office.twin.inquiry_faults = ["answer_lost", "unsigned"]
+    for _ in range(2):
+        assert office.jobs.inquire(message_id(office), "担当")["problems"][0]["code"] == "FL-GTW-003"
+    assert office.jobs.inquire(message_id(office), "担当")["problems"] == []
+    sound(office)
+
+
 def test_what_two_persons_let_go_is_told_under_a_new_id(office: World, clock: Clock) -> None:
     office.twin.faults, office.twin.inquiry_faults = ["message_lost"], ["answer_lost"] * 7
     until_rest(office, clock)

@@ -7,6 +7,7 @@ a simulation repeats byte for byte.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -14,8 +15,8 @@ MOST_ATTEMPTS: Final = 8
 """Attempts a message and round, inquiries included; a person may begin another round."""
 WITHIN_S: Final = 24 * 3600
 """A message that may have arrived is tried no longer than this after the first attempt of the round."""
-_FIRST_WAIT_S, _GROWTH, _LONGEST_WAIT_S = 60.0, 4, 4 * 3600.0
-_LONGEST_ASKED_S: Final = 12 * 3600.0
+_FIRST_WAIT_S, _GROWTH, _LONGEST_WAIT_S = 60, 4, 4 * 3600
+_LONGEST_ASKED_S: Final = 12 * 3600
 """What the other side asks for by Retry-After is honoured up to this."""
 
 RESULTS: Final[tuple[tuple[str, str], ...]] = (
@@ -49,33 +50,35 @@ class Tried(NamedTuple):
     """When it was first tried in a way that leaves its outcome open."""
 
 
-def wait_s(failures: int, lot: float, asked_s: float | None = None) -> float:
+def wait_s(failures: int, lot: float, asked_s: float | None = None) -> int:
     """Seconds until the next attempt: none after the first failure (the inquiry), then full jitter under a growing ceiling.
 
     ``lot`` lies in 0..1; ``asked_s`` is what the other side asked for, and comes on top.
 
-    >>> wait_s(1, 1.0), wait_s(2, 1.0), wait_s(3, 0.5), wait_s(9, 1.0), wait_s(1, 1.0, 30)
-    (0.0, 60.0, 120.0, 14400.0, 90.0)
+    >>> wait_s(1, 1), wait_s(2, 1), wait_s(3, 0.5), wait_s(9, 1), wait_s(1, 1, 29.5), wait_s(1, 0, 10**9)
+    (0, 60, 120, 14400, 90, 43200)
     """
     if asked_s is not None:
-        return min(max(asked_s, 0.0), _LONGEST_ASKED_S) + lot * _ceiling_s(max(failures, 2))
-    return lot * _ceiling_s(failures)
+        return _asked(asked_s) + math.ceil(lot * _ceiling_s(max(failures, 2)))
+    return math.ceil(lot * _ceiling_s(failures))
 
 
-def _ceiling_s(failures: int) -> float:
-    if failures <= 1:
-        return 0.0
-    return min(_LONGEST_WAIT_S, _FIRST_WAIT_S * float(_GROWTH ** min(failures - 2, 10)))
+def _asked(seconds: float) -> int:
+    """What the other side asks for, in whole seconds and within reason."""
+    return min(max(math.ceil(seconds), 0), _LONGEST_ASKED_S)
 
 
-def later(at: str, seconds: float) -> str:
-    """An instant so many seconds after another, rounded up to the second.
+def _ceiling_s(failures: int) -> int:
+    return 0 if failures <= 1 else min(_LONGEST_WAIT_S, _FIRST_WAIT_S * _GROWTH ** min(failures - 2, 10))
 
-    >>> later("2026-11-24T09:00:00+09:00", 59.2)
+
+def later(at: str, seconds: int) -> str:
+    """An instant so many seconds after another.
+
+    >>> later("2026-11-24T09:00:00+09:00", 60)
     '2026-11-24T09:01:00+09:00'
     """
-    whole = int(seconds) + (seconds > int(seconds))
-    return (dt.datetime.fromisoformat(at) + dt.timedelta(seconds=whole)).isoformat(timespec="seconds")
+    return (dt.datetime.fromisoformat(at) + dt.timedelta(seconds=seconds)).isoformat(timespec="seconds")
 
 
 def has_come(at: str | None, now: str) -> bool:
@@ -105,7 +108,7 @@ def is_exhausted(tried: Tried, next_try_at: str) -> bool:
 OPENS_AFTER: Final = 8
 """Failures one after another, of whatever message, after which the gateway is left alone."""
 OPENS_AFTER_UNSENT: Final = 3
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 60.0, 900.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 60, 900
 
 
 def opens(newest: Sequence[str]) -> bool:
@@ -123,11 +126,11 @@ def opens(newest: Sequence[str]) -> bool:
     return unsent or failing >= OPENS_AFTER
 
 
-def pause_s(reopened: int, lot: float, asked_s: float | None = None) -> float:
+def pause_s(reopened: int, lot: float, asked_s: float | None = None) -> int:
     """Seconds for which nobody calls the gateway: doubling, half of it by lot, never less than the other side asked for.
 
-    >>> pause_s(0, 1.0), pause_s(1, 0.0), pause_s(9, 1.0), pause_s(0, 0.0, 3600)
-    (60.0, 60.0, 900.0, 3600.0)
+    >>> pause_s(0, 1), pause_s(1, 0), pause_s(9, 1), pause_s(0, 0, 3600)
+    (60, 60, 900, 3600)
     """
-    full = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(reopened, 10))
-    return max(full * (1 + lot) / 2, min(float(asked_s or 0), _LONGEST_ASKED_S))
+    full = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(reopened, 10))
+    return max((full + math.ceil(full * lot)) // 2, _asked(asked_s or 0))

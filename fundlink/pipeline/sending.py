@@ -174,7 +174,7 @@ def lost(rooms: Rooms, message: OpenMessage, attempt: int, error: Exception, raw
     """No answer, or one that cannot be trusted: the outcome is not known. What came instead is kept."""
     known = error if isinstance(error, NoAnswerError) else None
     result = known.result if known else "unusable" if raw_id is not None else "error" if isinstance(error, ProblemError) else "lost"
-    asked_s = (known.asked_s or 0.0) if known and result == "busy" else None
+    asked_s = (known.asked_s or 0) if known and result == "busy" else None
     with rooms.store.write() as connection:
         hold(connection, message)
         if known is not None and known.body:

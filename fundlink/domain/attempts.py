@@ -132,5 +132,5 @@ def pause_s(reopened: int, lot: float, asked_s: float | None = None) -> int:
     >>> pause_s(0, 1), pause_s(1, 0), pause_s(9, 1), pause_s(0, 0, 3600)
     (60, 60, 900, 3600)
     """
-    full = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(reopened, 10))
+    full = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S << min(reopened, 10))
     return max((full + math.ceil(full * lot)) // 2, _asked(asked_s or 0))

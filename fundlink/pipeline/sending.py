@@ -170,7 +170,7 @@ def hold(connection: Any, message: OpenMessage) -> None:
     bills.hold_states(connection)
 
 
-def lost(rooms: Rooms, message: OpenMessage, attempt: int, error: Exception, raw_id: int | None = None) -> Ticket:
+def lost(rooms: Rooms, message: OpenMessage, attempt: int, error: Exception, *, raw_id: int | None = None) -> Ticket:
     """No answer, or one that cannot be trusted: the outcome is not known. What came instead is kept."""
     known = error if isinstance(error, NoAnswerError) else None
     result = known.result if known else "unusable" if raw_id is not None else "error" if isinstance(error, ProblemError) else "lost"
@@ -239,7 +239,7 @@ def take(rooms: Rooms, message: OpenMessage, attempt: int, answer: bytes) -> Tic
     try:
         read = answers.read(rooms, message, answer)
     except ProblemError as error:
-        return lost(rooms, message, attempt, error, kept.raw_id)
+        return lost(rooms, message, attempt, error, raw_id=kept.raw_id)
     with rooms.store.write() as connection:
         hold(connection, message)
         ended = messages.has_end(connection, message.message_id)

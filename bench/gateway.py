@@ -43,6 +43,8 @@ def make_keys(folder: Path) -> None:
 class FolderGateway:
     """The other side; ``files`` may be a folder that is not there, then it has nothing to offer."""
 
+    name = "bench"
+
     def __init__(self, keys: Path, files: Path) -> None:
         self._certificate = (keys / _CERTIFICATE).read_bytes()
         self._signer = identity.Signer((keys / _KEY).read_bytes(), self._certificate)

@@ -108,6 +108,7 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
         trust=GatewayTrust(chosen, keys, found.gateway_certificate),
         clock=_clock(found),
         confirmation_numbers=_numbers(found.seed),
+        lot=random.Random(found.seed).random if found.seed is not None else random.SystemRandom().random,  # noqa: S311  (asked for)
         folder=folder,
         production=found.environment == "production",
         chunk_rows=found.chunk_rows,

@@ -37,7 +37,9 @@ class Settings(BaseSettings):
     gateway_url: str = Field(default="http://127.0.0.1:8180", description="ゲートウェイの接続先 / where the gateway listens")
     gateway_certificate: Path | None = Field(default=None, description="信頼するゲートウェイの証明書（PEM） / pinned certificate")
     gateway_timeout_s: float = Field(default=30.0, gt=0, description="1回の通信の上限秒数 / timeout of one call")
-    gateway_attempts: int = Field(default=4, ge=1, le=8, description="通信の最大試行回数 / attempts of one call")
+    gateway_attempts: int = Field(
+        default=4, ge=1, le=8, description="接続できないときの、その場の最大試行回数 / attempts of one call that makes no connection"
+    )
     profiles: Path | None = Field(default=None, description="追加プロファイルの置き場所（先に探す） / extra profiles, searched first")
     calendar: Path | None = Field(
         default=None, description="営業日の暦の置き場所。空なら同梱のもの / folder of the calendar; empty: the shipped one"

@@ -16,6 +16,7 @@ from typing import Any
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
 from fundlink.desk import acts, bank_accounts, queue
+from fundlink.desk import sending as desk_sending
 from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import Problem, problem
@@ -110,7 +111,27 @@ class Jobs:
 
     def submit(self) -> Ticket:
         """Tell the gateway what it does not know yet."""
-        return self._verb("submit", {}, ("messages", "slips", "registered", "refused", "unknown", "problems"))
+        keys = ("messages", "slips", "registered", "refused", "unknown", "waiting", "person", "next_try_at", "problems")
+        return self._verb("submit", {}, keys)
+
+    def messages(self, state: str | None = None) -> Ticket:
+        """Messages that are not at their end, with their attempts; reads only."""
+        return desk_sending.listed(self.rooms, state)
+
+    def inquire(self, message_id: str, who: str) -> Ticket:
+        """A person asks the gateway about a message now."""
+        with self._stream("submit"):
+            return desk_sending.inquire(self.rooms, message_id, who)
+
+    def resend(self, message_id: str, decided: desk_sending.Decided) -> Ticket:
+        """Two persons send a message again."""
+        with self._stream("submit"):
+            return desk_sending.resend(self.rooms, message_id, decided)
+
+    def give_up(self, message_id: str, decided: desk_sending.Decided) -> Ticket:
+        """Two persons end a message without an answer."""
+        with self._stream("submit"):
+            return desk_sending.give_up(self.rooms, message_id, decided)
 
     def collect(self, *, retry: bool = False) -> Ticket:
         """Fetch receipts, settlements and bank files; with ``retry`` read quarantined ones once more."""

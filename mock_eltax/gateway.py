@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from mock_eltax import faults, registry
-from mock_eltax.answers import Verdict, acknowledge, unsigned
+from mock_eltax.answers import Verdict, acknowledge
 from mock_eltax.inbound import RejectedError, Sealed, read_slips, unseal
 from mock_eltax.world import Desk, World
 
@@ -24,7 +24,7 @@ class Reply(NamedTuple):
 
     answer: bytes
     fault: str = ""
-    damaged: bytes = b""
+    asked_s: float = 30.0
 
 
 def enrol(world: World, institution_code: str, certificate_pem: str) -> int:
@@ -41,8 +41,30 @@ def enrol(world: World, institution_code: str, certificate_pem: str) -> int:
 
 def take(world: World, message_id: str, body: bytes) -> Reply:
     """Take a message: the stored answer for bytes seen before, otherwise judge, apply and answer."""
+    armed = faults.draw_armed(world, "send")
+    if armed is not None and not armed.fault.taken:
+        return Reply(b"", armed.fault.name, armed.asked_s)
     with ONE_AT_A_TIME:
-        return _take(world, message_id, body)
+        if armed is not None and armed.fault.name == "takes_twice":
+            _double(world, message_id, body)
+        reply = _take(world, message_id, body)
+    if armed is None:
+        return reply
+    if armed.fault.name == "forgets":
+        _forget(world, message_id, body, reply.answer)
+    return Reply(faults.damaged(armed.fault.name, reply.answer), armed.fault.name, armed.asked_s)
+
+
+def _double(world: World, message_id: str, body: bytes) -> None:
+    """A message that was taken before counts once more in the books: the gateway's own mistake."""
+    row = (message_id, hashlib.sha256(body).hexdigest())
+    with world.ledger.writing() as connection:
+        connection.execute("UPDATE messages SET registered = registered * 2 WHERE message_id = ? AND sha256 = ?", row)
+
+
+def _forget(world: World, message_id: str, body: bytes, answer: bytes) -> None:
+    with world.ledger.writing() as connection:
+        faults.forget(connection, unseal(connection, body).institution_code, message_id, answer)
 
 
 def _take(world: World, message_id: str, body: bytes) -> Reply:
@@ -60,8 +82,15 @@ def _take(world: World, message_id: str, body: bytes) -> Reply:
         return _take_once(Desk(world, connection, sealed.institution_code), _Envelope(message_id, sha256, sealed))
 
 
-def inquire(world: World, institution_code: str, message_id: str) -> bytes:
+def inquire(world: World, institution_code: str, message_id: str) -> Reply:
     """The stored answer to a message, or a signed word that it never arrived."""
+    armed = faults.draw_armed(world, "inquire")
+    if armed is not None and armed.fault.name == "lies":
+        return Reply(acknowledge(world, message_id, Verdict(institution_code, "absent")))
+    return Reply(_known(world, institution_code, message_id), armed.fault.name if armed else "")
+
+
+def _known(world: World, institution_code: str, message_id: str) -> bytes:
     with world.ledger.reading() as connection:
         query = "SELECT answer FROM messages WHERE institution_code = ? AND message_id = ?"
         known = connection.execute(query, (institution_code, message_id)).fetchone()
@@ -106,7 +135,11 @@ def _take_once(desk: Desk, envelope: _Envelope) -> Reply:
         return Reply(b"", fault.name)
     verdict = Verdict(institution, "processed", "", registry.apply(desk, slips))
     answer = _keep(desk, envelope, verdict)
-    return Reply(answer, fault.name, unsigned(message_id, verdict)) if fault else Reply(answer)
+    if fault is None:
+        return Reply(answer)
+    if fault.name == "forgets":
+        faults.forget(desk.connection, institution, message_id, answer)
+    return Reply(faults.damaged(fault.name, answer), fault.name)
 
 
 def _keep(desk: Desk, envelope: _Envelope, verdict: Verdict) -> bytes:

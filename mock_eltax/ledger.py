@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS messages(
 CREATE INDEX IF NOT EXISTS messages_by_bytes ON messages(message_id, sha256);
 CREATE TABLE IF NOT EXISTS faults(
   institution_code TEXT NOT NULL, message_id TEXT NOT NULL, fault TEXT NOT NULL, PRIMARY KEY(institution_code, message_id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS armed(serial INTEGER PRIMARY KEY, call TEXT NOT NULL, fault TEXT NOT NULL, asked_s REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS slips(
   institution_code TEXT NOT NULL, case_key TEXT NOT NULL, confirmation_number TEXT NOT NULL, fund_code TEXT NOT NULL, office_code TEXT NOT NULL,
   levy_year TEXT NOT NULL, relevant_year TEXT NOT NULL, fiscal_year TEXT NOT NULL, installment TEXT NOT NULL, amount_yen INTEGER NOT NULL,

@@ -12,6 +12,8 @@ WORDS = {
     "invalid_input": "入力の形が正しくありません",
     "not_found": "見つかりません",
     "unknown_scenario": "そのシナリオはありません",
+    "unknown_fault": "その名前の障害はありません",
+    "unavailable": "ただいま受け付けていません",
     "unknown_transaction": "その取引はありません",
     "day_closed": "その取引の日は締められています",
     "amount_required": "納付書が登録されていないため amount_yen が必要です",
@@ -26,9 +28,9 @@ WORDS = {
 class ProblemError(Exception):
     """A refusal that the caller can read."""
 
-    def __init__(self, status: int, code: str, detail: str = "") -> None:
+    def __init__(self, status: int, code: str, detail: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(code)
-        self.status, self.code, self.detail = status, code, detail
+        self.status, self.code, self.detail, self.retry_after_s = status, code, detail, retry_after_s
 
 
 def install(app: FastAPI) -> None:
@@ -45,7 +47,10 @@ def _body(status: int, code: str, detail: str = "") -> JSONResponse:
 
 async def _problem(_request: Request, fault: Exception) -> JSONResponse:
     assert isinstance(fault, ProblemError)
-    return _body(fault.status, fault.code, fault.detail)
+    told = _body(fault.status, fault.code, fault.detail)
+    if fault.retry_after_s is not None:
+        told.headers["Retry-After"] = str(round(fault.retry_after_s))
+    return told
 
 
 async def _invalid(_request: Request, fault: Exception) -> JSONResponse:

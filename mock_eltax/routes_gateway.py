@@ -3,21 +3,31 @@
 Called by `app`. Translates between HTTP and `gateway`, and plays the transport faults; decides nothing else.
 """
 
+import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from mock_eltax import gateway
+from mock_eltax import faults, gateway
 from mock_eltax.fields import InstitutionCode, MessageId
 from mock_eltax.problems import ProblemError
 from mock_eltax.world import World
 
 MOST_BYTES = 32 * 1024 * 1024
 XML = "application/xml"
-router = APIRouter(prefix="/gateway")
+
+
+def open_for_business(request: Request) -> None:
+    """Every call, but in a maintenance window."""
+    armed = faults.draw_armed(world_of(request), "any")
+    if armed is not None:
+        raise ProblemError(armed.fault.status, "unavailable", retry_after_s=armed.asked_s)
+
+
+router = APIRouter(prefix="/gateway", dependencies=[Depends(open_for_business)])
 
 
 class Enrolment(BaseModel):
@@ -64,13 +74,16 @@ def enrol(request: Request, enrolment: Enrolment, response: Response) -> dict[st
 @router.put("/messages/{message_id}")
 async def put_message(request: Request, message_id: MessageId) -> Response:
     """Take a payment message and answer it."""
-    return _travel(await run_in_threadpool(gateway.take, world_of(request), message_id, await _body(request)))
+    reply = await run_in_threadpool(gateway.take, world_of(request), message_id, await _body(request))
+    if reply.fault == "slow":
+        await asyncio.sleep(reply.asked_s)
+    return _travel(reply)
 
 
 @router.get("/messages/{message_id}")
 def inquire(request: Request, message_id: MessageId, institution_code: InstitutionCode) -> Response:
     """What became of a message."""
-    return Response(gateway.inquire(world_of(request), institution_code, message_id), media_type=XML)
+    return _travel(gateway.inquire(world_of(request), institution_code, message_id))
 
 
 @router.get("/files")
@@ -110,11 +123,18 @@ def _travel(reply: gateway.Reply) -> Response:
     faulty: dict[str, Response] = {
         "answer_lost": HangUp(),
         "message_lost": HangUp(),
+        "inquiry_lost": HangUp(),
         "html": Response(
             "<!doctype html><title>Maintenance</title><p>ただいまメンテナンス中です。</p>", media_type="text/html; charset=utf-8"
         ),
         "empty": Response(b"", media_type=XML),
-        "unsigned": Response(reply.damaged, media_type=XML),
-        "unavailable": Response('{"code": "unavailable", "detail": "一時的に利用できません"}', 503, media_type="application/json"),
+        "unavailable": _refusal(503),
+        "server_error": _refusal(500),
+        "too_many": _refusal(429, reply.asked_s),
     }
     return faulty.get(reply.fault) or Response(reply.answer, media_type=XML)
+
+
+def _refusal(status: int, asked_s: float | None = None) -> Response:
+    headers = {} if asked_s is None else {"Retry-After": str(round(asked_s))}
+    return Response('{"code": "unavailable", "detail": "一時的に利用できません"}', status, headers, "application/json")

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from mock_eltax import books, clock, day, payments
+from mock_eltax import books, clock, day, faults, payments
 from mock_eltax.fields import CaseKey, Channel, ConfirmationNumber, Day, FundCode, InstitutionCode, TransactionKey, Yen
 from mock_eltax.ledger import STATE
 from mock_eltax.pages import scenario_page
@@ -129,6 +129,29 @@ def scenario(request: Request, body: ScenarioBody) -> dict[str, Any]:
     seed = world.seed if body.seed is None else str(body.seed)
     on = (body.day or clock.default_day()).isoformat()
     return play(world, name, seed=seed, day=on, institution_code=body.institution_code)
+
+
+class FaultBody(BaseModel):
+    """The fault that the next calls have."""
+
+    name: str
+    times: Annotated[int, Field(ge=0, le=10_000)] = 1
+    asked_s: Annotated[float, Field(ge=0, le=86_400)] = 30.0
+
+
+@router.get("/faults")
+def faults_there_are(request: Request) -> dict[str, Any]:
+    """The faults that can be armed, and those that wait for their call."""
+    return {"faults": [row.name for row in faults.FAULTS], "waiting": faults.waiting(world_of(request))}
+
+
+@router.post("/faults")
+def arm_fault(request: Request, body: FaultBody) -> dict[str, Any]:
+    """Arm a fault for the next calls; `times` 0 takes it back."""
+    if body.name not in faults.BY_NAME:
+        raise ProblemError(404, "unknown_fault", body.name)
+    faults.arm(world_of(request), body.name, times=body.times, asked_s=body.asked_s)
+    return {"waiting": faults.waiting(world_of(request))}
 
 
 @router.get("/books")

@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from fundlink import __version__
-from fundlink.cli import absence, accounts, admin, books, cases, settling, tools, verbs
+from fundlink.cli import absence, accounts, admin, books, cases, messages, settling, tools, verbs
 from fundlink.domain.errors import BusyError, ConfigurationError, FundlinkError, NotKeptError, OutcomeUnknownError, ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
 
@@ -30,6 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 verbs.register(app)
+messages.register(app)
 absence.register(app)
 books.register(app)
 admin.register(app)

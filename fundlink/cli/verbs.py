@@ -94,8 +94,19 @@ def submit(as_json: Json = False) -> int:
     """納付書情報をゲートウェイに登録・更新・取消する。"""
     with jobs("submit") as work:
         result = work.submit()
-    emit(result, as_json=as_json, words=lambda r: "\n".join([f"電文 {r['messages']:,} 通  納付書 {r['slips']:,} 件（受付 {r['registered']:,}  不可 {r['refused']:,}  結果不明 {r['unknown']:,}）", *problem_lines(r["problems"])]))  # fmt: skip
-    return 1 if any(told["code"] == "FL-GTW-003" for told in result["problems"]) else 0
+    emit(result, as_json=as_json, words=_submit_words)
+    return 1 if any(told["code"] in ("FL-GTW-003", "FL-GTW-004") for told in result["problems"]) else 0
+
+
+def _submit_words(r: Mapping[str, Any]) -> str:
+    lines = [
+        f"電文 {r['messages']:,} 通  納付書 {r['slips']:,} 件（受付 {r['registered']:,}  不可 {r['refused']:,}  結果不明 {r['unknown']:,}）"
+    ]
+    if r["waiting"]:
+        lines.append(f"  時刻を待っている電文 {r['waiting']:,} 通（次は {r['next_try_at']}）")
+    if r["person"]:
+        lines.append(f"  人の判断を待つ電文 {r['person']:,} 通（`fundlink messages --state person`）")
+    return "\n".join([*lines, *problem_lines(r["problems"])])
 
 
 def collect(

@@ -1,25 +1,27 @@
-"""The gateway over HTTP(S): docs/gateway.md spoken with httpx2, one tenacity policy for everything that may be repeated.
+"""The gateway over HTTP(S): docs/gateway.md spoken with httpx2.
 
 Built by bootstrap, called by pipeline through the Gateway protocol. It never decides what an answer means; a timeout, a broken
-connection, a 5xx or an empty answer is ``OutcomeUnknownError``, never "no".
+connection, a 5xx or an empty answer is ``NoAnswerError``, never "no". What is repeated within a call stands in ``retrying``.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import time
 from typing import Any
 
 import httpx2
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, stop_after_delay, wait_exponential_jitter
 
-from fundlink.connectors.gateway import RemoteFile
+from fundlink.connectors.gateway import NoAnswerError, RemoteFile, UnreachableError
+from fundlink.connectors.retrying import repeating, retry_after_s
 from fundlink.domain.errors import OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import problem
 
 _XML = {"Content-Type": "application/xml"}
-
-
-class UnreachableError(OutcomeUnknownError):
-    """No connection was made, so nothing was sent."""
+_DEADLINE_TIMES = 10
+"""A whole answer may take so many times the timeout of one read: a side that drips bytes does not hold the worker for ever."""
+_MOST_KEPT = 65_536
+"""Bytes of an answer that is none which are kept to be looked at."""
 
 
 class EltaxGateway:
@@ -27,7 +29,8 @@ class EltaxGateway:
 
     def __init__(self, url: str, *, timeout_s: float, attempts: int) -> None:
         self._client = httpx2.Client(base_url=url, timeout=timeout_s, follow_redirects=False)
-        self._attempts = attempts
+        self._attempts, self._deadline_s = attempts, timeout_s * _DEADLINE_TIMES
+        self.name = self._client.base_url.netloc.decode("ascii")
 
     def submit(self, message_id: str, body: bytes) -> bytes:
         """Send the stored bytes; the same bytes again on every attempt."""
@@ -81,25 +84,36 @@ class EltaxGateway:
         return found
 
     def _call(self, method: str, path: str, **more: Any) -> bytes:
-        policy = Retrying(
-            stop=stop_after_attempt(self._attempts) | stop_after_delay(120),
-            wait=wait_exponential_jitter(multiplier=0.2, max=5),
-            retry=retry_if_exception_type(OutcomeUnknownError),
-            reraise=True,
-        )
-        return policy(self._once, method, path, **more)
+        return repeating("eltax", self._attempts)(self._once, method, path, **more)
 
     def _once(self, method: str, path: str, **more: Any) -> bytes:
         try:
-            answer = self._client.request(method, path, **more)
-        except httpx2.ConnectError as error:
+            with self._client.stream(method, path, **more) as answer:
+                body = self._body(answer)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             raise UnreachableError(type(error).__name__) from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise OutcomeUnknownError(type(error).__name__) from error
-        if answer.status_code >= 500 or answer.status_code in (408, 429):
-            raise OutcomeUnknownError(f"HTTP {answer.status_code}")
-        if answer.status_code >= 300:
-            raise ProblemError([problem("FL-GTW-001", reason=f"HTTP {answer.status_code}")])
-        if not answer.content:
-            raise OutcomeUnknownError("empty answer")
-        return answer.content
+            raise NoAnswerError(type(error).__name__) from error
+        return _told(answer, body)
+
+    def _body(self, answer: httpx2.Response) -> bytes:
+        until, pieces = time.monotonic() + self._deadline_s, []
+        for piece in answer.iter_bytes():
+            pieces.append(piece)
+            if time.monotonic() > until:
+                raise NoAnswerError("deadline", body=b"".join(pieces)[:_MOST_KEPT])
+        return b"".join(pieces)
+
+
+def _told(answer: httpx2.Response, body: bytes) -> bytes:
+    """The bytes of an answer that may be one; everything else by what it says about trying again."""
+    status = answer.status_code
+    if status >= 500 or status in (408, 429):
+        asked = retry_after_s(answer.headers.get("Retry-After"), dt.datetime.now(dt.UTC))
+        result = "busy" if status == 429 or (status == 503 and asked is not None) else "error"
+        raise NoAnswerError(f"HTTP {status}", result, status=status, asked_s=asked, body=body[:_MOST_KEPT])
+    if status >= 300:
+        raise ProblemError([problem("FL-GTW-001", reason=f"HTTP {status}")])
+    if not body:
+        raise NoAnswerError("empty answer", "unusable", status=status)
+    return body

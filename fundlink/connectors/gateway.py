@@ -7,6 +7,25 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from fundlink.domain.errors import OutcomeUnknownError
+
+
+class UnreachableError(OutcomeUnknownError):
+    """No connection was made, so nothing was sent."""
+
+
+class NoAnswerError(OutcomeUnknownError):
+    """Something may have arrived, and no usable answer came: by timeout, by a broken connection, by a status that is no answer.
+
+    ``result`` is a word of ``domain.attempts.RESULTS``, ``asked_s`` what the other side asked us to wait, ``body`` what it sent.
+    """
+
+    def __init__(
+        self, why: str, result: str = "lost", *, status: int | None = None, asked_s: float | None = None, body: bytes = b""
+    ) -> None:
+        self.result, self.status, self.asked_s, self.body = result, status, asked_s, body
+        super().__init__(why)
+
 
 class RemoteFile(NamedTuple):
     """A file the gateway holds for an institution."""
@@ -22,6 +41,11 @@ class RemoteFile(NamedTuple):
 
 class Gateway(Protocol):
     """The other side. ``submit`` and ``inquire`` raise OutcomeUnknownError when no usable answer came."""
+
+    @property
+    def name(self) -> str:
+        """Which gateway this is: attempts and pauses are kept under it."""
+        ...
 
     def submit(self, message_id: str, body: bytes) -> bytes:
         """Send a message; the bytes of the acknowledgement. The same id with the same bytes has one effect."""
@@ -67,3 +91,5 @@ REASONS: dict[str, str] = {
     "R004": "団体が登録されていない",
     "R005": "電文番号が別の内容で使用済み",
 }
+NOT_KNOWN = ("E104",)
+"""Reasons that say the gateway does not know a slip; about one that it registered before, it has forgotten something."""

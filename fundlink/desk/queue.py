@@ -11,7 +11,7 @@ from fundlink.desk import grounds
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import problem
 from fundlink.pipeline.rooms import Rooms
-from fundlink.reconcile.case_kinds import KINDS, OVERPAID_NEXT, kind_of, reason_words
+from fundlink.reconcile.case_kinds import KINDS, NEXT_BY_REASON, kind_of, reason_words
 from fundlink.reconcile.verbs import BY_NAME, verbs_for
 from fundlink.store import acts, audit, cases
 from fundlink.store.acts import ActRow
@@ -49,7 +49,7 @@ def case_words(row: CaseRow, told: list[ActRow], today: str) -> dict[str, Any]:
         "since": row.since, "age_days": (dt.date.fromisoformat(today) - dt.date.fromisoformat(row.since[:10])).days,
         "reason": row.reason, "reason_ja": reason_words(row.reason), "yen": row.yen, "owner": row.owner,
         "waits_until": until if until > today else None, "pending_act": waiting,
-        "next": f"処理 {waiting} の承認を待つ" if waiting else OVERPAID_NEXT if row.reason == "overpaid" else kind.next_step,
+        "next": f"処理 {waiting} の承認を待つ" if waiting else NEXT_BY_REASON.get(row.reason, kind.next_step),
         "verbs": [verb.verb for verb in verbs_for(row.kind)],
     }  # fmt: skip
 

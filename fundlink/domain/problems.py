@@ -447,6 +447,36 @@ CATALOGUE: dict[str, Meaning] = {
         "接続先（FUNDLINK_GATEWAY_URL）と、相手が動いているかを確かめてください。",
         "Check FUNDLINK_GATEWAY_URL and that the other side runs.",
     ),
+    "FL-GTW-004": _error(
+        "ゲートウェイへの送信を {until} まで止めています（{reason}）。",
+        "Nothing is sent to the gateway until {until} ({reason}).",
+        "待てば自動で再開します。続くときは、相手の状況と `fundlink messages` を確かめてください。",
+        "It resumes by itself; if it lasts, look at the other side and at `fundlink messages`.",
+    ),
+    "FL-GTW-005": _error(
+        "決められた回数と時間まで試しましたが、電文の結果が分かりません。",
+        "The message was tried as often and as long as may be; its outcome is not known.",
+        "`fundlink case show message:電文番号` を見て、もう一度照会する・送り直す・打ち切るのどれかを決めてください。",
+        "Look at `fundlink case show message:ID`, then inquire again, resend or give up.",
+    ),
+    "FL-GTW-006": _error(
+        "ゲートウェイの答えが、保管した前の答えと違います（{told}）。",
+        "The gateway's answer is another one than the one kept ({told}).",
+        "ゲートウェイの担当に確かめてください。受け付けた電文が失われたのなら、2 人で送り直します（`fundlink resend`）。",
+        "Ask the gateway's operator; if accepted work was lost there, two persons resend it.",
+    ),
+    "FL-GTW-007": _error(
+        "この電文には、いまはその操作ができません（状態: {state}）。",
+        "That cannot be done about this message now (state: {state_en}).",
+        "`fundlink messages` で状態を確かめてください。",
+        "Look at its state with `fundlink messages`.",
+    ),
+    "FL-GTW-008": _error(
+        "その番号の電文はありません。",
+        "There is no message with that id.",
+        "電文番号を確かめてください（`fundlink messages`）。",
+        "Check the message id.",
+    ),
     # --- files for the core system
     "FL-EXP-001": _error(
         "様式 {profile} では書けない記録があります（{who}、項目「{item}」: {why}）。この様式のファイルは作っていません。",

@@ -23,6 +23,18 @@ STATES: tuple[tuple[str, str], ...] = (
 )
 
 DAY_STATES: tuple[tuple[str, str], ...] = (("open", "未了"), ("tied", "一致"), ("difference", "不一致"), ("closed", "締め済み"))
+MESSAGE_EVENTS: tuple[tuple[str, str], ...] = (
+    ("stored", "送信待ち"),
+    ("sent", "送信済み（応答待ち）"),
+    ("unknown", "結果不明"),
+    ("answered", "回答受領"),
+    ("rejected", "電文不可"),
+    ("exhausted", "試行終了（人の判断待ち）"),
+    ("contradicted", "回答の食い違い"),
+    ("asked", "照会の指示あり"),
+    ("resent", "別の電文で送り直し"),
+    ("given_up", "打切り"),
+)
 FILE_EVENTS: tuple[tuple[str, str], ...] = (
     ("received", "取込の途中"),
     ("accepted", "取込済み"),
@@ -57,6 +69,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("issued", "lose", "unknown"),
     Transition("unknown", "acknowledge", "registered"),
     Transition("unknown", "refuse", "refused"),
+    # two persons decided that it goes under another message id
+    Transition("unknown", "release", "issued"),
     Transition("refused", "acknowledge", "registered"),
     Transition("refused", "lose", "unknown"),
     Transition("registered", "expire", "expired"),

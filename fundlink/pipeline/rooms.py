@@ -52,6 +52,7 @@ class Rooms:
     trust: Trust
     clock: Callable[[], dt.datetime]
     confirmation_numbers: Callable[[int], Sequence[str]]
+    lot: Callable[[], float]  # a number in 0..1, for waits that must not fall together
     folder: Path
     production: bool
     chunk_rows: int

@@ -37,7 +37,12 @@ KINDS: tuple[Kind, ...] = (
 BILL = Kind("bill", "請求", "不納欠損とする場合だけ処理する")
 """A bill is no case by itself, but it can be acted on."""
 
-OVERPAID_NEXT = "還付または充当の手続きをする"
+NEXT_BY_REASON: dict[str, str] = {
+    "overpaid": "還付または充当の手続きをする",
+    "exhausted": "もう一度照会する（fundlink inquire）。答えが得られなければ 2 人で、別の電文で送り直す（fundlink resend）か打ち切る（fundlink give-up）",
+    "contradicted": "ゲートウェイの担当に確かめ、2 人で、同じ電文を送り直す（fundlink resend）か、そのままとする（fundlink give-up）",
+}
+"""Where the reason, and not the kind, says what is to be done."""
 
 REASONS: dict[str, str] = {
     **{rule.outcome: rule.ja for rule in (*RULES, UNDETERMINED)},
@@ -50,6 +55,8 @@ REASONS: dict[str, str] = {
     "quarantined": "信用できない、または読めないファイル",
     "unknown": "ゲートウェイの答えが分からない",
     "rejected": "ゲートウェイが電文を断った",
+    "exhausted": "試せるだけ試したが答えが分からない",
+    "contradicted": "ゲートウェイの答えが前と違う",
     "refused": "登録を断られた納付書がある",
     "receipt_without_settlement": "払込のない収納",
     "settlement_without_receipt": "収納のない払込",

@@ -85,8 +85,9 @@ _ALIVE = f"{SLIP_STATE} NOT IN ('cancelled', 'superseded')"
 _MESSAGES = f"""
     SELECT 'message:' || m.id, 'message', m.municipality_code, '', e.at, e.event, m.yen
     FROM message_event e JOIN message m ON m.id = e.message_id
-    WHERE e.event IN ('unknown', 'rejected') AND e.id = (SELECT MAX(x.id) FROM message_event x WHERE x.message_id = m.id)
-      AND (e.event = 'unknown' OR EXISTS (SELECT 1 FROM message_item i JOIN slip s ON s.id = i.slip_id
+    WHERE e.event IN ('unknown', 'rejected', 'exhausted', 'contradicted')
+      AND e.id = (SELECT MAX(x.id) FROM message_event x WHERE x.message_id = m.id)
+      AND (e.event <> 'rejected' OR EXISTS (SELECT 1 FROM message_item i JOIN slip s ON s.id = i.slip_id
              WHERE i.message_id = m.id AND {_ALIVE} AND NOT {_LATER_ANSWER}))
       AND NOT {_DECIDED.format("'message:' || m.id")}"""
 _REFUSED = f"""

@@ -5,7 +5,7 @@ Called by pipeline.compose and pipeline.submit. A message is stored under its id
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ from fundlink.store.outcomes import words
 _IN_FLIGHT = """
     EXISTS (SELECT 1 FROM message_item i JOIN message_event e ON e.message_id = i.message_id
             WHERE i.slip_id = s.id AND e.id = (SELECT MAX(x.id) FROM message_event x WHERE x.message_id = i.message_id)
-              AND e.event NOT IN ('answered', 'rejected'))"""
+              AND e.event NOT IN ('answered', 'rejected', 'resent', 'given_up'))"""
 
 
 # written as a scalar, it is looked up in the index row by row; as NOT EXISTS it tempts PostgreSQL into a scan a row
@@ -50,6 +50,8 @@ _TAKEN = """
     EXISTS (SELECT 1 FROM message_item i JOIN message_event e ON e.message_id = i.message_id AND e.event = 'answered'
             WHERE i.slip_id = s.id AND i.operation = 'register'
               AND NOT EXISTS (SELECT 1 FROM refused_slip r WHERE r.message_id = i.message_id AND r.slip_id = i.slip_id))"""
+FINAL = ("answered", "rejected", "resent", "given_up")
+"""Events after which nothing more is done about a message by itself: the gateway's word, or that of two persons."""
 
 
 class PendingSlip(NamedTuple):
@@ -175,8 +177,42 @@ def add_event(connection: Connection, message_id: str, event: str, *, at: str, r
     """Append what happened to a message; an answer takes it off the list of open ones."""
     columns = ("message_id", "event", "raw_id", "detail", "at")
     bulk.insert_rows(connection, "message_event", columns, [(message_id, event, raw_id, detail, at)])
-    if event in ("answered", "rejected"):
+    if event in FINAL:
         bulk.run(connection, "DELETE FROM open_message WHERE message_id = :message_id", message_id=message_id)
+
+
+def reopen(connection: Connection, message_id: str) -> None:
+    """Put a message that had its end back on the list of open ones."""
+    if bulk.scalar(connection, "SELECT 1 FROM open_message WHERE message_id = :message_id", message_id=message_id) is None:
+        bulk.insert_rows(connection, "open_message", ("message_id",), [(message_id,)])
+
+
+def find(connection: Connection, message_id: str) -> OpenMessage | None:
+    """One message with its newest event, open or not."""
+    found = bulk.rows(
+        connection,
+        """SELECT m.id, m.municipality_code, m.raw_id, m.records, e.event FROM message m JOIN message_event e ON e.message_id = m.id
+           WHERE m.id = :message_id ORDER BY e.id DESC LIMIT 1""",
+        message_id=message_id,
+    )
+    return OpenMessage(*found[0]) if found else None
+
+
+def has_end(connection: Connection, message_id: str) -> bool:
+    """Whether a message stands at its end; one that the gateway contradicts itself about does too."""
+    newest = find(connection, message_id)
+    return newest is not None and newest.event in (*FINAL, "contradicted")
+
+
+def kept_answer(connection: Connection, message_id: str) -> str | None:
+    """The SHA-256 of the answer that took effect (the latest, where two persons had it sent again)."""
+    found = bulk.scalar(
+        connection,
+        """SELECT r.sha256 FROM message_event e JOIN raw r ON r.id = e.raw_id
+           WHERE e.message_id = :message_id AND e.event IN ('answered', 'rejected') ORDER BY e.id DESC LIMIT 1""",
+        message_id=message_id,
+    )
+    return None if found is None else str(found)
 
 
 def open_messages(connection: Connection) -> list[OpenMessage]:
@@ -203,68 +239,6 @@ def drop_dead_slips(connection: Connection, slips: Sequence[tuple[int, str]], *,
     )
 
 
-def operations(connection: Connection, message_id: str) -> dict[str, str]:
-    """What a message asks for, by case key."""
-    found = bulk.rows(
-        connection,
-        "SELECT s.case_key, i.operation FROM message_item i JOIN slip s ON s.id = i.slip_id WHERE i.message_id = :message_id",
-        message_id=message_id,
-    )
-    return {str(case_key): str(operation) for case_key, operation in found}
-
-
-_HAS_SUCCESSOR = "EXISTS (SELECT 1 FROM slip n WHERE n.bill_id = s.bill_id AND n.issue_count > s.issue_count)"
-_STEPS = (
-    # event, state after it, the answers that say so
-    ("acknowledge", "registered", "a.result IN ('registered', 'updated')"),
-    ("refuse", "refused", "a.result = 'refused' AND i.operation = 'register'"),
-    ("supersede", "superseded", f"a.result = 'cancelled' AND {_HAS_SUCCESSOR}"),
-    ("cancel", "cancelled", f"a.result = 'cancelled' AND NOT {_HAS_SUCCESSOR}"),
-)
-
-
-def apply_acknowledgement(
-    connection: Connection, message_id: str, answers: Iterable[tuple[str, str, str]], *, before: Callable[[str], Sequence[str]], at: str
-) -> tuple[int, int]:
-    """Advance the slips of a message by its answers (case_key, result, reason_code); how many were taken and how many refused.
-
-    ``before`` tells the states from which an event may happen; a slip in another state stays where it is. The caller has made
-    sure that the answers are about these slips and fit what was asked.
-    """
-    bulk.fresh_temporary(connection, "answer", "case_key TEXT PRIMARY KEY, result TEXT, reason_code TEXT")
-    bulk.insert_rows(connection, "answer", ("case_key", "result", "reason_code"), answers)
-    bulk.analyze(connection, "answer")
-    source = (
-        """FROM message_item i JOIN slip s ON s.id = i.slip_id JOIN answer a ON a.case_key = s.case_key WHERE i.message_id = :message_id"""
-    )
-    for event, state, told in _STEPS:
-        bulk.run(
-            connection,
-            f"""INSERT INTO slip_state (slip_id, state, event, cause, at) SELECT s.id, '{state}', '{event}', i.message_id, :at
-                {source} AND {told} AND {SLIP_STATE} IN ({words(before(event))}) ORDER BY i.position""",
-            message_id=message_id, at=at,
-        )  # fmt: skip
-    refused = bulk.run(
-        connection,
-        f"INSERT INTO refused_slip (message_id, slip_id, operation, reason_code) SELECT i.message_id, s.id, i.operation, a.reason_code {source} AND a.result = 'refused'",
-        message_id=message_id,
-    )
-    bulk.grown(connection, bulk.STREAMED_ROWS, "slip_state", "message_item")
-    matched = int(bulk.scalar(connection, f"SELECT COUNT(*) {source}", message_id=message_id))
-    return matched - refused, refused
-
-
-def lose_slips(connection: Connection, message_id: str, at: str) -> int:
-    """The answer to a message was lost: its new slips are ``unknown`` until an inquiry tells."""
-    return bulk.run(
-        connection,
-        f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
-            SELECT s.id, 'unknown', 'lose', i.message_id, :at FROM message_item i JOIN slip s ON s.id = i.slip_id
-            WHERE i.message_id = :message_id AND i.operation = 'register' AND {SLIP_STATE} IN ('issued', 'refused') ORDER BY i.position""",
-        message_id=message_id, at=at,
-    )  # fmt: skip
-
-
 _NUMBERED = "messages numbered:"
 
 
@@ -276,20 +250,3 @@ def next_message_number(connection: Connection, prefix: str) -> int:
 def note_numbered(connection: Connection, prefix: str, number: int, at: str) -> None:
     """Message ids with this prefix are given as far as this number."""
     marks.move(connection, _NUMBERED + prefix, number, at)
-
-
-def ask_again(connection: Connection, message_id: str, at: str) -> int:
-    """The gateway rejected a whole message: what was unknown is refused, and the slips have to be told anew under another id."""
-    bulk.run(
-        connection,
-        f"""INSERT INTO slip_state (slip_id, state, event, cause, at)
-            SELECT s.id, 'refused', 'refuse', i.message_id, :at FROM message_item i JOIN slip s ON s.id = i.slip_id
-            WHERE i.message_id = :message_id AND {SLIP_STATE} = 'unknown' ORDER BY i.position""",
-        message_id=message_id, at=at,
-    )  # fmt: skip
-    return bulk.run(
-        connection,
-        """INSERT INTO change (slip_id, municipality_code) SELECT i.slip_id, s.municipality_code
-           FROM message_item i JOIN slip s ON s.id = i.slip_id WHERE i.message_id = :message_id ORDER BY i.position""",
-        message_id=message_id,
-    )

@@ -282,18 +282,62 @@ class MessageItem(SQLModel, table=True):
 
 
 class MessageEvent(SQLModel, table=True):
-    """What happened to a message: stored, sent, unknown, answered, rejected. The newest row counts."""
+    """What happened to a message; the newest row counts.
+
+    stored, sent, unknown, answered, rejected by the road; exhausted (tried as often as may be) and contradicted (the gateway says
+    another thing than before) wait for a person; asked, resent, given_up are what persons did.
+    """
 
     __tablename__ = "message_event"
     __table_args__ = (
         sa.Index("message_event_by_message", "message_id", "id"),
-        sa.Index("message_event_bad", "message_id", **_only("event IN ('unknown', 'rejected')")),
+        sa.Index("message_event_bad", "message_id", **_only("event IN ('unknown', 'rejected', 'exhausted', 'contradicted')")),
     )
     id: int = _key()
     message_id: str = Field(foreign_key="message.id")
     event: str
     raw_id: int | None = Field(default=None, sa_type=BigKey)
     detail: str = ""
+    at: str
+
+
+class MessageAttempt(SQLModel, table=True):
+    """One call about a message, written before it is made; a person's question begins another round."""
+
+    __tablename__ = "message_attempt"
+    __table_args__ = (sa.UniqueConstraint("message_id", "round", "number", name="message_attempt_once"),)
+    id: int = _key()
+    message_id: str = Field(foreign_key="message.id")
+    round: int
+    number: int
+    kind: str  # send | inquire
+    gateway: str
+    at: str
+
+
+class AttemptResult(SQLModel, table=True):
+    """What became of an attempt, and when its message is due again; one without a row was cut off."""
+
+    __tablename__ = "attempt_result"
+    attempt_id: int = Field(sa_column=sa.Column(BigKey, sa.ForeignKey("message_attempt.id"), primary_key=True, autoincrement=False))
+    result: str  # a word of domain.attempts.RESULTS
+    http_status: int | None = None
+    raw_id: int | None = Field(default=None, sa_type=BigKey)
+    detail: str = ""
+    next_try_at: str | None = None
+    at: str
+
+
+class GatewayPause(SQLModel, table=True):
+    """A gateway is left alone by everybody until an instant, or no longer (``until_at`` empty); the newest row counts."""
+
+    __tablename__ = "gateway_pause"
+    __table_args__ = (sa.Index("gateway_pause_by_gateway", "gateway", "id"),)
+    id: int = _key()
+    gateway: str
+    until_at: str
+    reopened: int
+    reason: str
     at: str
 
 

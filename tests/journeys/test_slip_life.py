@@ -33,7 +33,7 @@ class Answering:
         twin._answer = self._answer  # type: ignore[method-assign]
         self.status, self.reason, self.rows = "processed", "", None
 
-    def _answer(self, message_id: str, body: bytes) -> bytes:
+    def _answer(self, message_id: str, body: bytes, *, again: bool = False) -> bytes:
         if self.rows is None and self.status == "processed":
             return self.honest(message_id, body)
         answer = self.twin._sealed(message_id, "99001", self.status, self.rows or [], self.reason)

@@ -1,0 +1,169 @@
+"""What persons do about messages: see which wait, ask again, send again, give up. Called by jobs.
+
+Asking has no effect and needs one person. Sending anew or letting go needs two, a reason, and is audited; the calls themselves are
+made by pipeline.sending, which writes them down as all others.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from fundlink.domain.attempts import MOST_ATTEMPTS, RESULTS
+from fundlink.domain.errors import ProblemError, UsageError
+from fundlink.domain.problems import problem
+from fundlink.domain.states import MESSAGE_EVENTS, in_japanese
+from fundlink.pipeline import breaker, sending
+from fundlink.pipeline.closing import two_persons
+from fundlink.pipeline.rooms import Rooms
+from fundlink.store import acknowledgements, attempts, audit, messages
+from fundlink.store.attempts import Listed, Standing
+from fundlink.store.messages import OpenMessage
+
+STATES: tuple[tuple[str, str], ...] = (("waiting", "送信待ち"), ("unknown", "結果不明"), ("person", "人の判断待ち"))
+_PERSONS = ("exhausted", "contradicted")
+_UNKNOWN = ("sent", "unknown", "asked")
+
+
+class Decided(NamedTuple):
+    """An act of two persons: who, who approved, and why."""
+
+    who: str
+    approved_by: str
+    reason: str
+
+
+def listed(rooms: Rooms, state: str | None = None) -> dict[str, Any]:
+    """Messages that are not at their end, with their attempts and when they are tried next; and whether the gateway is left alone."""
+    if state is not None and state not in dict(STATES):
+        raise UsageError(f"--state は {'・'.join(dict(STATES))} のどれかです。")
+    with rooms.store.read() as connection:
+        found = attempts.listed(connection)
+        standings = attempts.open_standings(connection)
+        pause = attempts.pause(connection, rooms.gateway.name)
+    told = [_words(row, standings.get(row.message_id)) for row in found]
+    counts = {name: sum(1 for row in told if row["state"] == name) for name, _ in STATES}
+    shut = pause is not None and bool(pause.until_at)
+    return {
+        "messages": [row for row in told if state in (None, row["state"])],
+        "counts": counts,
+        "gateway": {
+            "name": rooms.gateway.name, "paused_until": pause.until_at if pause is not None and shut else None,
+            "reason_ja": dict(RESULTS).get(pause.reason, pause.reason) if pause is not None and shut else "",
+        },
+    }  # fmt: skip
+
+
+def _state(event: str) -> str:
+    return "person" if event in _PERSONS else "unknown" if event in _UNKNOWN else "waiting"
+
+
+def _words(row: Listed, now: Standing | None) -> dict[str, Any]:
+    state = _state(row.event)
+    return {
+        "message_id": row.message_id, "municipality_code": row.municipality_code, "records": row.records, "yen": row.yen,
+        "created_at": row.created_at, "state": state, "state_ja": dict(STATES)[state], "event": row.event,
+        "event_ja": in_japanese(row.event, MESSAGE_EVENTS), "since": row.event_at,
+        "attempts": now.counted if now else 0, "most_attempts": MOST_ATTEMPTS, "round": now.round if now else 1,
+        "last_try_at": now.tried_at if now else None, "last_result": now.result if now else "",
+        "last_result_ja": dict(RESULTS).get(now.result, "") if now else "", "http_status": now.http_status if now else None,
+        "next_try_at": now.next_try_at if now and state != "person" else None,
+    }  # fmt: skip
+
+
+def inquire(rooms: Rooms, message_id: str, who: str) -> dict[str, Any]:
+    """Ask the gateway about a message now. About one that was answered, hold the answer against the one that is kept."""
+    if not who.strip():
+        raise UsageError("実施者（--as）を指定してください。")
+    message = _message(rooms, message_id)
+    _reachable(rooms)
+    if message.event in ("answered", "contradicted"):
+        return _told(rooms, message_id, sending.confirm(rooms, message))
+    _allowed(message, ("sent", "unknown", "asked", "exhausted"))
+    with rooms.store.write() as connection:
+        messages.add_event(connection, message_id, "asked", at=rooms.now(), detail=who.strip())
+        audit.append(connection, audit.Entry(who.strip(), "desk.inquire", f"message:{message_id}", {"before": message.event}, rooms.now()))
+    counts = sending.nothing()
+    sending.add(counts, sending.inquire(rooms, message))
+    return _told(rooms, message_id, counts)
+
+
+def resend(rooms: Rooms, message_id: str, decided: Decided) -> dict[str, Any]:
+    """Two persons send a message again.
+
+    What the gateway has forgotten goes as it is under its own id, which cannot double it. Where no answer is to be had, its slips are
+    let go and the next submit tells them under a new id; what the first message did at the gateway is for the persons to know.
+    """
+    message = _decide(rooms, message_id, decided, ("sent", "unknown", "asked", "exhausted", "contradicted"))
+    same = message.event == "contradicted"
+    with rooms.store.write() as connection:
+        sending.hold(connection, message)
+        _still(connection, message)
+        slips = message.records
+        if same:
+            messages.reopen(connection, message_id)
+            messages.add_event(connection, message_id, "asked", at=rooms.now(), detail=decided.who)
+            messages.add_event(connection, message_id, "stored", at=rooms.now(), detail="resent by two persons")
+        else:
+            messages.add_event(connection, message_id, "resent", at=rooms.now(), detail=decided.reason)
+            slips = acknowledgements.release(connection, message_id, rooms.now())
+        _note(rooms, connection, message, ("desk.resend", decided, {"same_id": same, "slips": slips}))
+    return {"message_id": message_id, "state": "stored" if same else "resent", "same_id": same, "slips": slips}
+
+
+def give_up(rooms: Rooms, message_id: str, decided: Decided) -> dict[str, Any]:
+    """Two persons end a message: nothing is asked or sent any more, and its slips stay as they are until something else is told of them."""
+    message = _decide(rooms, message_id, decided, ("sent", "unknown", "asked", "exhausted", "contradicted"))
+    with rooms.store.write() as connection:
+        sending.hold(connection, message)
+        _still(connection, message)
+        messages.add_event(connection, message_id, "given_up", at=rooms.now(), detail=decided.reason)
+        _note(rooms, connection, message, ("desk.give_up", decided, {"slips": message.records}))
+    return {"message_id": message_id, "state": "given_up", "slips": message.records}
+
+
+def _note(rooms: Rooms, connection: Any, message: OpenMessage, act: tuple[str, Decided, dict[str, Any]]) -> None:
+    name, decided, more = act
+    detail = {"approved_by": decided.approved_by.strip(), "reason": decided.reason, "before": message.event, **more}
+    audit.append(connection, audit.Entry(decided.who.strip(), name, f"message:{message.message_id}", detail, rooms.now()))
+
+
+def _decide(rooms: Rooms, message_id: str, decided: Decided, events: tuple[str, ...]) -> OpenMessage:
+    two_persons(decided.who, decided.approved_by)
+    if not decided.reason.strip():
+        raise UsageError("理由（--reason）を書いてください。")
+    message = _message(rooms, message_id)
+    _allowed(message, events)
+    return message
+
+
+def _message(rooms: Rooms, message_id: str) -> OpenMessage:
+    with rooms.store.read() as connection:
+        found = messages.find(connection, message_id)
+    if found is None:
+        raise ProblemError([problem("FL-GTW-008", place=message_id)])
+    return found
+
+
+def _allowed(message: OpenMessage, events: tuple[str, ...]) -> None:
+    if message.event not in events:
+        words = in_japanese(message.event, MESSAGE_EVENTS)
+        raise ProblemError([problem("FL-GTW-007", place=message.message_id, state=words, state_en=message.event)])
+
+
+def _still(connection: Any, message: OpenMessage) -> None:
+    """Nothing happened to the message since it was looked at."""
+    newest = messages.find(connection, message.message_id)
+    assert newest is not None
+    _allowed(newest, (message.event,))
+
+
+def _reachable(rooms: Rooms) -> None:
+    """A person's question respects the pause as well: the gateway asked for it, or cannot answer anyway."""
+    closed = breaker.shut(rooms)
+    if closed is not None:
+        raise ProblemError([problem("FL-GTW-004", until=closed.until_at, reason=closed.reason)])
+
+
+def _told(rooms: Rooms, message_id: str, counts: dict[str, Any]) -> dict[str, Any]:
+    event = _message(rooms, message_id).event
+    return {"message_id": message_id, "state": event, "state_ja": in_japanese(event, MESSAGE_EVENTS), **counts}

@@ -185,22 +185,25 @@ def serve() -> int:
     return 0
 
 
-def work(once: Annotated[bool, typer.Option("--once", help="一巡だけ行う")] = False, as_json: Json = False) -> int:
-    """作業係: 投入フォルダーの取込・送信・受信・突合・引渡しを繰り返す。"""
-    import json
-    import threading
-
+def work(
+    once: Annotated[bool, typer.Option("--once", help="一巡だけ行う")] = False,
+    on_request: Annotated[bool, typer.Option("--on-request", help="日程では動かず、頼まれた仕事だけを行う")] = False,
+    again: Annotated[str, typer.Option("--again", hidden=True)] = "",
+    as_json: Json = False,
+) -> int:
+    """作業係: 投入フォルダーの取込・送信・受信・突合・引渡しを暦の日程で繰り返す。"""
     from fundlink import bootstrap
+
+    if not once:
+        from fundlink.cli.working import work as run
+
+        return run(bootstrap.settings(), on_request=on_request, again=again)
+    import json
+
     from fundlink.jobs import Jobs
 
-    found = bootstrap.settings()
-    rooms = bootstrap.build(found)
-    with bootstrap.owner(rooms):
-        runner = Jobs(rooms, owned=True)
-        if once:
-            emit(runner.round(), as_json=as_json, words=lambda r: json.dumps(r, ensure_ascii=False, indent=1))
-            return 0
-        runner.work(threading.Event(), found.interval_s, lambda told: emit(told, as_json=True, words=str))
+    with closing(bootstrap.build(bootstrap.settings())) as rooms, bootstrap.owner(rooms):
+        emit(Jobs(rooms, owned=True).round(), as_json=as_json, words=lambda r: json.dumps(r, ensure_ascii=False, indent=1))
     return 0
 
 

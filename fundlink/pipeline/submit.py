@@ -33,16 +33,22 @@ def clear_up(rooms: Rooms, ticket: Ticket) -> Ticket:
     """Ask about every message that was sent and has no answer; what never arrived goes again as it is."""
     counts: Ticket = {**dict.fromkeys(_COUNTS, 0), "problems": []}
     with rooms.store.read() as connection:
-        waiting = [message for message in messages.open_messages(connection) if message.event != "stored"]
+        waiting = [message for message in _open(connection, ticket) if message.event != "stored"]
     for message in waiting:
         _add(counts, _inquire(rooms, message))
     return counts
 
 
+def _open(connection: Any, ticket: Ticket) -> list[OpenMessage]:
+    """Messages without a final answer: all, or those of the municipality that the ticket names."""
+    wanted = ticket.get("municipality")
+    return [message for message in messages.open_messages(connection) if not wanted or message.municipality_code == wanted]
+
+
 def compose(rooms: Rooms, ticket: Ticket) -> Ticket:
     """Write, seal, check and store messages of at most ``message_records`` slips, some messages a transaction."""
     with rooms.store.read() as connection:
-        codes = messages.municipalities_with_pending(connection)
+        codes = [code for code in messages.municipalities_with_pending(connection) if ticket.get("municipality") in (None, "", code)]
     for code in codes:
         after, done = 0, 0
         while after is not None:
@@ -163,7 +169,7 @@ def send(rooms: Rooms, ticket: Ticket) -> Ticket:
     """Send every stored message once and take in the answers."""
     counts = {name: ticket[name] for name in (*_COUNTS, "problems")}
     with rooms.store.read() as connection:
-        waiting = [message for message in messages.open_messages(connection) if message.event == "stored"]
+        waiting = [message for message in _open(connection, ticket) if message.event == "stored"]
     for done, message in enumerate(waiting, 1):
         _add(counts, _send(rooms, message))
         rooms.progress("submit", done, len(waiting))

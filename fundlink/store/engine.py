@@ -111,23 +111,28 @@ class Store:
             yield
 
     @contextmanager
-    def stream_lock(self, name: str) -> Iterator[None]:
+    def stream_lock(self, name: str, part: str = "") -> Iterator[None]:
         """Holds the named stream among all processes of a PostgreSQL database; BusyError when another one has it.
 
+        With ``part`` (a municipality) only that part of it: others may hold other parts meanwhile, and nobody the whole.
         On SQLite the data folder has one owner at a time, which bootstrap sees to.
         """
         if self.is_sqlite:
             yield
             return
+        whole = {"name": f"fundlink:{name}"}
+        wanted = [("_shared", whole), ("", {"name": f"fundlink:{name}:{part}"})] if part else [("", whole)]
         # no transaction stays open around the work: a server may cut idle ones, and the lock with them
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            key = {"name": f"fundlink:{name}"}
-            if not connection.scalar(sa.text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), key):
-                raise BusyError(name)
+            held: list[tuple[str, dict[str, str]]] = []
             try:
+                for kind, key in wanted:
+                    if not connection.scalar(sa.text(f"SELECT pg_try_advisory_lock{kind}(hashtextextended(:name, 0))"), key):
+                        raise BusyError(name)
+                    held.append((kind, key))
                 yield
             finally:
-                _let_go(connection, key)
+                _let_go(connection, held)
 
     def serialise(self, connection: Connection, name: str) -> None:
         """Until the transaction ends, no other one that names the same thing goes on (PostgreSQL; SQLite has one writer anyway)."""
@@ -145,9 +150,10 @@ def _commit(transaction: sa.engine.RootTransaction) -> None:
         raise NotKeptError("commit") from error
 
 
-def _let_go(connection: Connection, key: dict[str, str]) -> None:
+def _let_go(connection: Connection, held: list[tuple[str, dict[str, str]]]) -> None:
     try:
-        connection.scalar(sa.text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), key)
+        for kind, key in reversed(held):
+            connection.scalar(sa.text(f"SELECT pg_advisory_unlock{kind}(hashtextextended(:name, 0))"), key)
     except DBAPIError:  # the session was cut and the lock went with it; what was done stands on locks of its own transactions
         connection.invalidate()
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 import psycopg
 import sqlalchemy as sa
 
-from fundlink.domain.errors import ConfigurationError, ProblemError
+from fundlink.domain.errors import ConfigurationError, NameTakenError
 from fundlink.domain.problems import problem
 from fundlink.jobs.engine import Engine
 from fundlink.store.seats import Seat, vacant
@@ -35,7 +35,7 @@ def sit_down(url: sa.engine.URL, wanted: str) -> Seat:
         seat = Seat(url, name)
         if _taken(seat):
             return seat
-    raise ProblemError([problem("FL-LCK-002", place=names[0])])
+    raise NameTakenError(names[0])
 
 
 def _taken(seat: Seat) -> bool:
@@ -88,8 +88,9 @@ class LookOut:
         """Adopt what dead workers left: how much of each."""
         adopted: dict[str, int] = {}
         for name in sorted(self._engine.workers_with_work()):
-            with vacant(self._url, name) as gone:
-                if gone:
+            with vacant(self._url, name) as seat:
+                if seat is not None:
+                    seat.end_sessions()  # it can write nothing more, wherever it is
                     adopted[name] = self._engine.adopt(name)
         for name, count in adopted.items():
             _LOG.warning("adopted %d tasks of %s", count, name)

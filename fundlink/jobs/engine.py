@@ -23,6 +23,7 @@ from fundlink.domain.problems import Problem
 from fundlink.jobs.tasks import ALL, Task
 from fundlink.jobs.verbs import REPORT, Jobs
 from fundlink.pipeline import Rooms, Ticket
+from fundlink.store.seats import session_name
 
 GENERATION = "1"
 """The shape of the workflows below. A worker runs tasks of its own generation only: raise it when steps change places, and let the
@@ -57,10 +58,14 @@ def prepare(rooms: Rooms) -> str:
         connection.close()
         DBOS.migrate(url, schema=SCHEMA)
         return url
-    with rooms.store.write() as held:
-        rooms.store.serialise(held, "engine migration")
-        DBOS.migrate(url, schema=SCHEMA)
-    return url
+    while True:
+        try:
+            with rooms.store.stream_lock("engine migration"):  # asked for again and again: who waits inside a statement stops a migration
+                DBOS.migrate(url, schema=SCHEMA)
+        except BusyError:
+            time.sleep(BUSY_S)
+        else:
+            return url
 
 
 class Engine:
@@ -79,13 +84,18 @@ class Engine:
             config={
                 "name": "fundlink", "system_database_url": url, "dbos_system_schema": SCHEMA, "application_version": GENERATION,
                 "executor_id": self.worker, "serializer": DBOSPortableJSONSerializer(), "use_listen_notify": False, "log_level": "WARNING",
-                "sys_db_pool_size": self._at_once + 3, "run_migrations": False, "max_executor_threads": 4 * self._at_once + 8,
+                "sys_db_pool_size": self._at_once + 3, **self._signed(), "run_migrations": False, "max_executor_threads": 4 * self._at_once + 8,
             }
         )  # fmt: skip
         DBOS.launch()
         DBOS.register_queue(
             QUEUE, partition_concurrency=1, worker_concurrency=self._at_once, polling_interval_sec=self._poll_s, on_conflict="always_update"
         )
+
+    def _signed(self) -> dict[str, Any]:
+        if self.jobs.rooms.store.is_sqlite:
+            return {}
+        return {"db_engine_kwargs": {"connect_args": {"application_name": session_name(self.worker)}}}
 
     def stop(self, patience_s: int) -> None:
         """Take no more tasks and let those in hand come to the end of a step; the rest goes on at the next start."""

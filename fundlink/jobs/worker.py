@@ -19,7 +19,7 @@ from fundlink.jobs import crew
 from fundlink.jobs.engine import Engine
 from fundlink.jobs.schedule import shifts_due, slot, tasks_due
 from fundlink.jobs.verbs import Jobs, problems_json
-from fundlink.store.seats import Seat
+from fundlink.store.seats import Seat, session_name
 
 Tell = Callable[[dict[str, Any]], None]
 _LOG = logging.getLogger("fundlink.work")
@@ -48,6 +48,7 @@ class Worker:
         name = self._seat.name if self._seat is not None else ALONE
         self._engine = Engine(self._jobs, name, at_once=1 if alone else settings.worker_tasks, poll_s=min(settings.worker_poll_s, settings.interval_s))  # fmt: skip
         if self._seat is not None:
+            store.sign(session_name(name))
             self._seat.watch(lambda: crew.begin_anew(name))
         self._engine.start()
         if self._seat is not None:

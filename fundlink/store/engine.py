@@ -24,8 +24,8 @@ SQLITE_PRAGMAS = (
     "journal_size_limit=67108864",
 )  # fmt: skip
 """Of every connection; the floors of bench take them from here."""
-POSTGRESQL_OPTIONS = "-c jit=off -c join_collapse_limit=1"
-"""Tables are joined in the order in which a statement names them, as with CROSS JOIN in SQLite: conditions with subqueries look
+POSTGRESQL_OPTIONS = "-c jit=off -c join_collapse_limit=1 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
+"""A server notices within half a minute that a client is gone, and frees its locks. Tables are joined in the order in which a statement names them, as with CROSS JOIN in SQLite: conditions with subqueries look
 so rare to the planner that it once put 100,000 rows beside 100,000 others one by one."""
 _WRITES = "fundlink_writes"
 _CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: taken back whole, and harmless to repeat
@@ -137,6 +137,14 @@ class Store:
     def serialise(self, connection: Connection, name: str) -> None:
         """Until the transaction ends, no other one that names the same thing goes on (PostgreSQL; SQLite has one writer anyway)."""
         bulk.hold(connection, name)
+
+    def sign(self, name: str) -> None:
+        """Open all sessions under a name from now on, so that another process can end them when this one is taken for dead."""
+        self.engine.dispose()
+
+        @event.listens_for(self.engine, "do_connect")
+        def _signed(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+            parameters["application_name"] = name
 
     def close(self) -> None:
         """Give all connections back."""

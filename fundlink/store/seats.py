@@ -23,18 +23,27 @@ SILENT_S = 30
 _KEY = "hashtextextended('fundlink:worker:' || %s, 0)"  # 64 bits: two names meet once in 10**19
 
 
-class Seat:
-    """One name, taken or not."""
+def session_name(worker: str) -> str:
+    """What all sessions of a worker are called.
 
-    def __init__(self, url: sa.engine.URL, name: str) -> None:
-        self.name = name
+    >>> session_name("host-1")
+    'fundlink worker host-1'
+    """
+    return f"fundlink worker {worker}"
+
+
+class Seat:
+    """One name, taken or not. ``by``: what the session is called."""
+
+    def __init__(self, url: sa.engine.URL, name: str, by: str = "") -> None:
+        self.name, self._by = name, by or session_name(name)
         self._url = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._connection: psycopg.Connection[Any] | None = None
         self._heard, self._left = time.monotonic(), threading.Event()
 
     def take(self) -> bool:
         """Take the place; False when somebody has it."""
-        connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5, application_name=f"fundlink {self.name}"[:63])
+        connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5, application_name=self._by)
         try:
             connection.execute(f"SET idle_session_timeout = {SILENT_S * 1000}".encode())
             row = connection.execute(f"SELECT pg_try_advisory_lock({_KEY})".encode(), (self.name,)).fetchone()
@@ -79,11 +88,21 @@ class Seat:
                 self._connection.close()
 
 
+    def end_sessions(self) -> int:
+        """End what is left of the worker that had this place before: sessions of a machine that was cut off hold their locks. How many."""
+        assert self._connection is not None
+        ended = self._connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()",
+            (session_name(self.name),),
+        )
+        return len(ended.fetchall())
+
+
 @contextmanager
-def vacant(url: sa.engine.URL, name: str) -> Iterator[bool]:
-    """Whether nobody has this place; if so, nobody takes it inside the block either."""
-    seat = Seat(url, name)
+def vacant(url: sa.engine.URL, name: str) -> Iterator[Seat | None]:
+    """The place of a name if nobody has it, and nobody takes it inside the block either; None if it is taken."""
+    seat = Seat(url, name, "fundlink look-out")
     try:
-        yield seat.take()
+        yield seat if seat.take() else None
     finally:
         seat.leave()

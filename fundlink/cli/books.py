@@ -165,8 +165,32 @@ def _paper_words(result: Mapping[str, Any]) -> str:
     return f"{result['title']} {result['day'] or result['month']} {result['municipality_code']}: {result['rows']:,} 行を {result['out']} に書きました。{notes}"
 
 
+def ledger(
+    municipality: Municipality = None,
+    until: Annotated[str | None, typer.Option(metavar="DAY", help="この営業日までの分（請求は含まない）")] = None,
+    as_json: Json = False,
+) -> int:
+    """台帳の照合値（請求・収納・判定・払込・入金・清算・日・帳簿・消込の SHA-256）を出す。同じ事実なら同じ値になる。"""
+    from fundlink.store import ledger as books
+
+    if until is not None:
+        _check_day(until)
+    with jobs() as work, work.rooms.store.read() as connection:
+        found = books.ledger(connection, municipality, until)
+    parts = {name: part._asdict() for name, part in found.parts.items()}
+    result = {"sha256": found.sha256, "municipality": municipality, "until": until, "municipalities": found.municipalities, "parts": parts}
+    emit(result, as_json=as_json, words=_ledger_words)
+    return 0
+
+
+def _ledger_words(result: Mapping[str, Any]) -> str:
+    lines = [f"台帳の照合値 {result['sha256']}", *(f"{code} {sha256}" for code, sha256 in result["municipalities"].items())]
+    return "\n".join([*lines, *(f"{name} {part['rows']:,} 件 {part['sha256'][:16]}" for name, part in result["parts"].items())])
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command()(close)
     app.command()(day)
     app.command()(paper)
+    app.command()(ledger)

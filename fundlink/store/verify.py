@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fundlink.domain.states import TRANSITIONS
-from fundlink.store import audit, verify_acts, verify_books, verify_files, verify_messages
+from fundlink.store import audit, ledger, verify_acts, verify_books, verify_files, verify_messages
 from fundlink.store.engine import Store
 
 
@@ -223,12 +223,13 @@ WITHOUT_WITNESS: dict[str, str] = {
 
 
 def verify(store: Store) -> dict[str, Any]:
-    """Run every check: ``ok`` and one object an invariant."""
+    """Run every check: ``ok``, one object an invariant, and the hash of the ledger that they were found for."""
     with store.read() as connection:
         found = [_checked(connection, check) for check in CHECKS]
         found += [_timed(connection, ident, what, check) for ident, what, check in _WALKS]
+        ledger_sha256 = ledger.ledger_hash(connection)
     found += [{"id": ident, "ok": True, "checked": 0, "detail": why} for ident, why in WITHOUT_WITNESS.items()]
-    return {"ok": all(item["ok"] for item in found), "invariants": sorted(found, key=lambda item: str(item["id"]))}
+    return {"ok": all(item["ok"] for item in found), "invariants": sorted(found, key=lambda item: str(item["id"])), "ledger": ledger_sha256}
 
 
 def _checked(connection: Connection, check: Check) -> dict[str, Any]:

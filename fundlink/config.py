@@ -92,3 +92,8 @@ def read_settings() -> Settings:
     if faults:
         raise SettingsError(faults)
     return settings
+
+
+def for_child(given: dict[str, str]) -> dict[str, str]:
+    """The environment of a process that we start, with these settings changed."""
+    return {**os.environ, **{PREFIX + name.upper(): value for name, value in given.items()}}

@@ -157,6 +157,8 @@ def demo(
     bills: Annotated[int, typer.Option(min=30, max=5_000_000, help="請求の件数")] = 3000,
     seed: Annotated[int, typer.Option(help="乱数の種。同じ種なら同じ結果")] = 7,
     scenario: Annotated[str, typer.Option(help="模擬環境の筋書き")] = "everyday",
+    workers: Annotated[int, typer.Option(min=0, max=16, help="作業係の数（PostgreSQL。--apis とともに、別々のプロセスで行う）")] = 0,
+    apis: Annotated[int, typer.Option(min=0, max=16, help="API サーバーの数（PostgreSQL）")] = 0,
     as_json: Json = False,
 ) -> int:
     """見本データで全工程を通す（模擬ゲートウェイを自動で起動）。"""
@@ -170,7 +172,12 @@ def demo(
             with teller.aside():
                 print(line, file=said, flush=True)
 
-        result = play(bootstrap.settings(), bills=bills, seed=seed, scenario=scenario, say=say, progress=teller)
+        if workers or apis:
+            from fundlink.demo import crowd
+
+            result = crowd.play(bootstrap.settings(), asked=(bills, seed, scenario), processes=(max(workers, 1), max(apis, 1)), say=say, progress=teller)  # fmt: skip
+        else:
+            result = play(bootstrap.settings(), bills=bills, seed=seed, scenario=scenario, say=say, progress=teller)
     if as_json:
         emit(result, as_json=True, words=str)
     return 0 if result["ok"] else 1

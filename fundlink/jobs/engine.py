@@ -168,9 +168,11 @@ def _run(verb: str, ticket: Ticket) -> Ticket:
 
 
 def _tell(verb: str, ticket: Ticket) -> None:
-    codes = [told[0] for told in ticket.get("failed", [])] + [told["code"] for told in ticket.get("problems", [])]
+    """What is wrong goes to the log by its codes; the rows of a file are the sender's matter and stand in its result."""
+    rows = [] if verb == "intake" else ticket.get("problems", [])
+    codes = {told[0] for told in ticket.get("failed", [])} | {told["code"] for told in rows}
     if codes:
-        _LOG.warning("%s %s: %s", verb, ticket.get("municipality") or ALL, ", ".join(sorted(set(codes))))
+        _LOG.warning("%s %s: %s", verb, ticket.get("municipality") or ALL, ", ".join(sorted(codes)))
 
 
 def _recorded(verb: str, name: str, ticket: Ticket) -> Ticket:

@@ -106,7 +106,7 @@ class Jobs:
     def asking(self, workers: Workers) -> Jobs:
         """The same verbs, files being taken in by workers."""
         other = Jobs(self.rooms, owned=self._owned, workers=workers)
-        other._turns = self._turns  # noqa: SLF001  (its own kind)
+        other._turns = self._turns
         return other
 
     def _kept(self, pieces: Iterable[bytes], name: str) -> Ticket:

@@ -83,7 +83,7 @@ class Worker:
             except (BusyError, OutcomeUnknownError) as error:
                 tell({"problems": problems_json([problem("FL-LCK-001" if isinstance(error, BusyError) else "FL-GTW-002")])})
             except Exception as error:  # noqa: BLE001  (a round that failed must not end all rounds)
-                _LOG.error("round failed: %s", type(error).__name__)  # noqa: TRY400  (a traceback can hold values)
+                _LOG.error("round failed: %s", type(error).__name__)
             self._stop.wait(self._settings.interval_s)
 
     def _ask_for_what_is_due(self) -> dict[str, Any]:

@@ -87,7 +87,6 @@ class Seat:
             with contextlib.suppress(psycopg.Error):
                 self._connection.close()
 
-
     def end_sessions(self) -> int:
         """End what is left of the worker that had this place before: sessions of a machine that was cut off hold their locks. How many."""
         assert self._connection is not None

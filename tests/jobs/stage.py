@@ -95,7 +95,13 @@ class Worker:
     """A worker process, by default one that does only what it is asked for."""
 
     def __init__(self, home: Path, url: str, *, prefix: Sequence[str] = (), **settings: str) -> None:
-        set_here = {"FUNDLINK_HOME": str(home), "FUNDLINK_DATABASE_URL": url, "FUNDLINK_NOW": NOW, "FUNDLINK_WORKER_POLL_S": "0.1", **settings}
+        set_here = {
+            "FUNDLINK_HOME": str(home),
+            "FUNDLINK_DATABASE_URL": url,
+            "FUNDLINK_NOW": NOW,
+            "FUNDLINK_WORKER_POLL_S": "0.1",
+            **settings,
+        }
         self.log = home.parent / f"worker-{time.monotonic_ns()}.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

@@ -315,4 +315,3 @@ def test_what_cannot_be_done_is_told_to_whoever_asked(town: Town) -> None:
         town.asker.ask(task := Task("intake", "x", "", {"path": "/nowhere/a.csv", "profile": "no-such-profile"}))
         with pytest.raises(ProblemError, match="FL-PRF-"):
             town.asker.answer(task)
-

@@ -1,0 +1,80 @@
+"""The demo by many processes: whichever of them is killed, and however often, the ledger ends the same.
+
+``FAILOVER_BILLS=50000`` (`make failover`) plays it at size; the suite plays it small.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.jobs.stage import COMMAND, NOW, Server
+
+BILLS = int(os.environ.get("FAILOVER_BILLS", "160"))
+PAUSE_S = float(os.environ.get("FAILOVER_PAUSE_S", "4"))
+"""Between two kills: long enough for most victims to be back at work, short enough for many of them to die while they begin."""
+pytestmark = pytest.mark.postgresql
+
+
+class Told(NamedTuple):
+    """What a demo said, and whom it lost."""
+
+    result: dict[str, Any]
+    killed: list[str]
+
+
+def play(home: Path, url: str, *, kill: bool) -> Told:
+    """A demo of two workers and two API servers; with ``kill`` one process after the other is killed until it ends."""
+    environment = {**os.environ, "FUNDLINK_HOME": str(home), "FUNDLINK_DATABASE_URL": url, "FUNDLINK_NOW": NOW}
+    command = [*COMMAND, "demo", "--bills", str(BILLS), "--seed", "5", "--workers", "2", "--apis", "2", "--json"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        ended, killed = threading.Event(), list[str]()
+        killer = threading.Thread(target=_kill_in_turn, args=(home / "demo" / "processes.json", ended, killed))
+        if kill:
+            killer.start()
+        out, said = demo.communicate()
+        ended.set()
+        if kill:
+            killer.join()
+    logs = {path.name: path.read_text()[-400:] for path in (home / "demo").glob("*.log")}
+    assert demo.returncode == 0, (said[-2000:], logs)
+    return Told(json.loads(out), killed)
+
+
+def _kill_in_turn(listed: Path, ended: threading.Event, killed: list[str]) -> None:
+    turn = 0
+    while not ended.wait(PAUSE_S):
+        if not listed.exists():
+            continue
+        processes = json.loads(listed.read_text())
+        name = sorted(processes)[turn % len(processes)]
+        with suppress(ProcessLookupError):
+            os.kill(processes[name], signal.SIGKILL)
+            killed.append(name)
+        turn += 1
+
+
+def test_killing_every_process_in_turn_ends_in_the_same_ledger(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    try:
+        told = {}
+        for name, kill in (("undisturbed", False), ("killed", True)):
+            server.sql(f"CREATE DATABASE {name}")
+            told[name] = play(tmp_path / name, server.url.rsplit("/", 1)[0] + f"/{name}", kill=kill)
+    finally:
+        server.stop()
+    quiet, torn = told["undisturbed"].result, told["killed"].result
+    assert quiet["ok"]
+    assert torn["ok"]
+    assert torn["ledger"] == quiet["ledger"]
+    assert (torn["bills"], torn["slips"], torn["receipts"]) == (quiet["bills"], quiet["slips"], quiet["receipts"])
+    assert quiet["restarts"] == 0
+    assert set(told["killed"].killed) == {"api-1", "api-2", "mock", "worker-1", "worker-2"}

@@ -65,10 +65,13 @@ def play(
         (rooms.folder / "demo").mkdir(parents=True, exist_ok=True)
         rooms.signer()  # one key pair for all processes
         plans = _plans(rooms, asked)
-        with Troupe(settings, workers=workers, apis=apis, world=(seed, scenario)) as troupe:
-            with closing(Asker(rooms)) as asker, closing(OtherSide(troupe.gateway)) as other:
-                say(f"fundlink デモ: 作業係 {workers}  API {apis}  団体 {TOWNS}（架空）  請求 {bills:,} 件  種 {seed}")
-                return {**_play(Crowd(rooms, troupe, asker, other, plans, say)), "restarts": troupe.restarts}
+        with (
+            Troupe(settings, workers=workers, apis=apis, world=(seed, scenario)) as troupe,
+            closing(Asker(rooms)) as asker,
+            closing(OtherSide(troupe.gateway)) as other,
+        ):
+            say(f"fundlink デモ: 作業係 {workers}  API {apis}  団体 {TOWNS}（架空）  請求 {bills:,} 件  種 {seed}")
+            return {**_play(Crowd(rooms, troupe, asker, other, plans, say)), "restarts": troupe.restarts}
 
 
 def _plans(rooms: Rooms, asked: tuple[int, int, str]) -> list[Plan]:

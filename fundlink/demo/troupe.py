@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import httpx2
 
@@ -66,7 +66,7 @@ class Troupe:
         self._end = threading.Event()
         self.restarts = 0
 
-    def __enter__(self) -> Troupe:
+    def __enter__(self) -> Self:
         for part in self.parts:
             self._start(part)
         threading.Thread(target=self._keep, name="fundlink-troupe", daemon=True).start()

@@ -106,7 +106,7 @@ class Engine:
         """Put a task into the queue; one that was asked for before is not begun anew."""
         DBOS.enqueue_workflow_with_options(_options(task), task.verb, task.ticket)
 
-    def ask_within(self, connection: Connection, task: Task) -> bool:
+    def ask_within(self, _connection: Connection, _task: Task) -> bool:
         """Not here: on SQLite the records of tasks are another file. Whoever hands something to a worker still has it."""
         return False
 
@@ -268,8 +268,8 @@ class _Sparing(logging.Filter):
             self._told[key] = (last, held + 1)
             return False
         self._told[key] = (now, 0)
-        if held:
-            record.msg, record.args = f"{record.getMessage()} (+{held})", ()
+        words = (record.getMessage().splitlines() or [""])[0][:200]  # the lines below it hold statements and their values
+        record.msg, record.args, record.exc_info = f"{words} (+{held})" if held else words, (), None
         return True
 
 

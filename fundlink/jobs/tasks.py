@@ -49,7 +49,7 @@ class Workers(Protocol):
         """Ask for a task; one that was asked for before is not begun anew."""
         ...
 
-    def ask_within(self, connection: Connection, task: Task) -> bool:
+    def ask_within(self, connection: Connection, task: Task, /) -> bool:
         """Ask for a task in the caller's transaction, with it or not at all; False where that cannot be had."""
         ...
 

@@ -94,7 +94,9 @@ class Server:
 class Worker:
     """A worker process, by default one that does only what it is asked for."""
 
-    def __init__(self, home: Path, url: str, *, prefix: Sequence[str] = (), **settings: str) -> None:
+    def __init__(
+        self, home: Path, url: str, *, prefix: Sequence[str] = (), options: Sequence[str] = ("--on-request",), **settings: str
+    ) -> None:
         set_here = {
             "FUNDLINK_HOME": str(home),
             "FUNDLINK_DATABASE_URL": url,
@@ -105,7 +107,7 @@ class Worker:
         self.log = home.parent / f"worker-{time.monotonic_ns()}.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [*prefix, *COMMAND, "work", "--on-request"], env={**os.environ, **set_here}, stdout=log, stderr=subprocess.STDOUT
+                [*prefix, *COMMAND, "work", *options], env={**os.environ, **set_here}, stdout=log, stderr=subprocess.STDOUT
             )
 
     def said(self, event: str) -> int:

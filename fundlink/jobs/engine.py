@@ -233,8 +233,9 @@ def _awaited(look: Callable[[list[str]], list[dbos.WorkflowStatus]], task: Task,
         (state,) = look([task.name])
         if state.status in FINISHED:
             return _answered(state.status, state.output)
-        untaken = state.status == "ENQUEUED" and time.monotonic() - begun > UNTAKEN_S
-        if untaken or stopping.wait(ASK_AGAIN_S):
+        if state.status == "PENDING":
+            begun = time.monotonic()
+        if time.monotonic() - begun > UNTAKEN_S or stopping.wait(ASK_AGAIN_S):
             raise BusyError(task.turn)
 
 

@@ -46,9 +46,9 @@ class Server:
         for above in (folder, *folder.parents):
             if above.is_dir() and os.access(above, os.W_OK) and above != Path("/") and not above.stat().st_mode & 0o001:
                 above.chmod(above.stat().st_mode | 0o011)
-        self._servant: dict[str, Any] = postgresql._servant()
+        self._servant: dict[str, Any] = dict(postgresql._servant())
         if self._servant:
-            os.chown(self._data, self._servant["user"], self._servant["group"])
+            os.chown(self._data, int(self._servant["user"]), int(self._servant["group"]))
         made = ["initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
         subprocess.run([str(self._binaries / made[0]), *made[1:]], check=True, capture_output=True, cwd="/", **self._servant)
         with (self._data / "pg_hba.conf").open("a") as rules:

@@ -37,7 +37,7 @@ def _dropped(world: World, count: int) -> Path:
 def test_a_file_in_the_drop_folder_is_a_task_of_recorded_steps(world: World, database_url: str) -> None:
     folder = _dropped(world, 20)
     with running(worker := Worker(world.folder / "home", database_url, options=(), FUNDLINK_INTERVAL_S="0.5").ready()):
-        until(lambda: (folder / "done" / "a.csv").exists(), worker.log.read_text())
+        until((folder / "done" / "a.csv").exists, worker.log.read_text())
         worker.process.send_signal(signal.SIGTERM)
         assert worker.process.wait(240) == 0, worker.log.read_text()
     assert "Traceback" not in worker.log.read_text()
@@ -58,6 +58,6 @@ def test_killed_in_the_middle_of_a_file_it_goes_on_with_it_when_it_is_started_ag
         one.kill()
     assert world.sql("SELECT COUNT(*) FROM file_event WHERE event = 'accepted'") == [(0,)]
     with running(two := Worker(world.folder / "home", database_url, options=(), **settings)):
-        until(lambda: (folder / "done" / "a.csv").exists(), two.log.read_text())
+        until((folder / "done" / "a.csv").exists, two.log.read_text())
     assert world.sql("SELECT COUNT(*), COUNT(DISTINCT case_key) FROM slip") == [(count, count)]
     assert world.sql("SELECT COUNT(*) FROM file_event WHERE event = 'accepted'") == [(1,)]

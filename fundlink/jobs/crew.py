@@ -40,7 +40,7 @@ def sit_down(url: sa.engine.URL, wanted: str) -> Seat:
 
 def _taken(seat: Seat) -> bool:
     try:
-        return seat.take()
+        return _alone(seat)
     except psycopg.OperationalError as error:
         cause = (str(error).splitlines() or [""])[0]
         raise ConfigurationError([problem("FL-CFG-001", detail=f"FUNDLINK_DATABASE_URL: {cause}")]) from None
@@ -51,11 +51,19 @@ def sit_down_again(url: sa.engine.URL, name: str) -> Seat:
     while True:
         seat = Seat(url, name)
         try:
-            if seat.take():
+            if _alone(seat):
                 return seat
         except psycopg.OperationalError:
             pass
         time.sleep(1)
+
+
+def _alone(seat: Seat) -> bool:
+    """Whether the seat was free; what an earlier life under this name still holds is ended."""
+    if not seat.take():
+        return False
+    seat.end_sessions()
+    return True
 
 
 def begin_anew(name: str) -> NoReturn:

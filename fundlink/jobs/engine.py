@@ -80,22 +80,21 @@ class Engine:
         global _serving  # noqa: PLW0603  (the library's workflows are functions of a module)
         url = prepare(self.jobs.rooms)
         _serving = self
-        DBOS(
-            config={
-                "name": "fundlink", "system_database_url": url, "dbos_system_schema": SCHEMA, "application_version": GENERATION,
-                "executor_id": self.worker, "serializer": DBOSPortableJSONSerializer(), "use_listen_notify": False, "log_level": "WARNING",
-                "sys_db_pool_size": self._at_once + 3, **self._signed(), "run_migrations": False, "max_executor_threads": 4 * self._at_once + 8,
-            }
-        )  # fmt: skip
+        DBOS(config=self._config(url))
         DBOS.launch()
         DBOS.register_queue(
             QUEUE, partition_concurrency=1, worker_concurrency=self._at_once, polling_interval_sec=self._poll_s, on_conflict="always_update"
         )
 
-    def _signed(self) -> dict[str, Any]:
-        if self.jobs.rooms.store.is_sqlite:
-            return {}
-        return {"db_engine_kwargs": {"connect_args": {"application_name": session_name(self.worker)}}}
+    def _config(self, url: str) -> dbos.DBOSConfig:
+        found: dbos.DBOSConfig = {
+            "name": "fundlink", "system_database_url": url, "dbos_system_schema": SCHEMA, "application_version": GENERATION,
+            "executor_id": self.worker, "serializer": DBOSPortableJSONSerializer(), "use_listen_notify": False, "log_level": "WARNING",
+            "sys_db_pool_size": self._at_once + 3, "run_migrations": False, "max_executor_threads": 4 * self._at_once + 8,
+        }  # fmt: skip
+        if not self.jobs.rooms.store.is_sqlite:
+            found["db_engine_kwargs"] = {"connect_args": {"application_name": session_name(self.worker)}}
+        return found
 
     def stop(self, patience_s: int) -> None:
         """Take no more tasks and let those in hand come to the end of a step; the rest goes on at the next start."""

@@ -93,9 +93,9 @@ def test_two_workers_that_look_at_one_moment_name_the_same_tasks(world: World, m
     _two_towns(world)
     names = []
     for second in (1_000_000.0, 1_000_019.9):  # one minute: 1,000,000 is 40 s into it
-        monkeypatch.setattr(schedule.time, "time", lambda second=second: second)
+        monkeypatch.setattr("fundlink.jobs.schedule.time.time", lambda second=second: second)
         names.append([task.name for task in schedule.tasks_due(world.jobs.rooms, 60, set())])
-    monkeypatch.setattr(schedule.time, "time", lambda: 1_000_020.0)
+    monkeypatch.setattr("fundlink.jobs.schedule.time.time", lambda: 1_000_020.0)
     later = [task.name for task in schedule.tasks_due(world.jobs.rooms, 60, set())]
     assert names[0] == names[1]
     assert not set(names[0]) & set(later)

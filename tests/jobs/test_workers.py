@@ -197,6 +197,7 @@ class Line:
     def __init__(self, port: int) -> None:
         self._server_port, self._whole = port, threading.Event()
         self._whole.set()
+        self._ends, self._carrying = list[socket.socket](), list[threading.Thread]()
         self._door = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._door.getsockname()[1])
         threading.Thread(target=self._accept, daemon=True).start()
@@ -212,8 +213,11 @@ class Line:
             while True:
                 near, _ = self._door.accept()
                 far = socket.create_connection(("127.0.0.1", self._server_port))
+                self._ends += [near, far]
                 for source, sink in ((near, far), (far, near)):
-                    threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+                    carrying = threading.Thread(target=self._carry, args=(source, sink), daemon=True)
+                    self._carrying.append(carrying)
+                    carrying.start()
 
     def _carry(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
@@ -221,13 +225,18 @@ class Line:
                 self._whole.wait()
                 sink.sendall(piece)
         self._whole.wait()
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._whole.set()
-        self._door.close()
+        for end in (self._door, *self._ends):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        for carrying in self._carrying:
+            carrying.join(10)
+        for end in (self._door, *self._ends):
+            end.close()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from fundlink.domain.calendar import Shift
 from fundlink.domain.errors import ConfigurationError
 from fundlink.jobs.tasks import Task
 from fundlink.pipeline import Rooms
-from fundlink.store import files
+from fundlink.store import files, messages
 
 PER_MUNICIPALITY = ("submit", "collect", "export")
 """Verbs that go municipality by municipality; the others are work on sets of all of them at once."""
@@ -31,10 +31,16 @@ def tasks_due(rooms: Rooms, interval_s: float, taken: set[str]) -> Iterator[Task
     """The tasks of this moment whose turn nobody has: a worker that is behind is not given the same thing twice."""
     with rooms.store.read() as connection:
         codes = [str(row[0]) for row in files.municipalities(connection)]
+        to_tell = {
+            *messages.municipalities_with_pending(connection),
+            *(one.municipality_code for one in messages.open_messages(connection)),
+        }
     for shift in shifts_due(rooms):
         if shift.verb == "sweep":
             continue
         for code in codes if shift.verb in PER_MUNICIPALITY else [""]:
+            if shift.verb == "submit" and code not in to_tell:
+                continue  # most of the time most of them have nothing to say
             task = Task(shift.verb, slot(shift, interval_s), code, _ticket(shift.verb, code))
             if task.turn not in taken:
                 taken.add(task.turn)

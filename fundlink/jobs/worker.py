@@ -24,7 +24,7 @@ from fundlink.store.seats import Seat, session_name
 Tell = Callable[[dict[str, Any]], None]
 _LOG = logging.getLogger("fundlink.work")
 ALONE = "single"
-KEPT_DAYS = 7
+KEPT_DAYS = 2
 PATIENCE_S = 20
 
 

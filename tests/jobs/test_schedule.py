@@ -14,7 +14,7 @@ from fundlink.domain.errors import ConfigurationError
 from fundlink.formats.calendars import load_calendar
 from fundlink.jobs import schedule
 from fundlink.store import ageing, files
-from tests.builders import CODE, World, world
+from tests.builders import CODE, World, bill, world
 
 SHIPPED = Path(__file__).parents[2] / "schemas" / "calendars" / "standard"
 OTHER = "131016"
@@ -83,10 +83,22 @@ def _two_towns(found: World) -> None:
 
 def test_each_municipality_has_its_turn_and_a_turn_that_is_taken_is_not_given_again(world: World) -> None:
     _two_towns(world)
-    taken = {f"submit:{CODE}", "reconcile:*"}
+    taken = {f"collect:{CODE}", "reconcile:*"}
     found = [task.turn for task in schedule.tasks_due(world.jobs.rooms, 60, taken)]
-    assert found == [f"submit:{OTHER}", *(f"{verb}:{code}" for verb in ("collect", "export") for code in sorted((CODE, OTHER)))]
+    assert found == [f"collect:{OTHER}", *(f"export:{code}" for code in sorted((CODE, OTHER)))]
     assert list(schedule.tasks_due(world.jobs.rooms, 60, taken)) == []
+
+
+def test_only_who_has_something_to_tell_the_gateway_has_a_turn_for_it(world: World) -> None:
+    _two_towns(world)
+    world.intake([bill(1)])
+    submits = [f"submit:{CODE}"]
+    assert [task.turn for task in schedule.tasks_due(world.jobs.rooms, 60, set()) if task.verb == "submit"] == submits
+    world.twin.faults = ["lose_answer"]
+    assert world.jobs.submit()["unknown"] == 1
+    assert [task.turn for task in schedule.tasks_due(world.jobs.rooms, 60, set()) if task.verb == "submit"] == submits
+    world.jobs.submit()
+    assert [task.turn for task in schedule.tasks_due(world.jobs.rooms, 60, set()) if task.verb == "submit"] == []
 
 
 def test_two_workers_that_look_at_one_moment_name_the_same_tasks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

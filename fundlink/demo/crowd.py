@@ -106,7 +106,7 @@ def _play(crowd: Crowd) -> dict[str, Any]:
         _persist(lambda plan=plan: crowd.other.play(plan.scenario, plan.seed, institution_code=plan.institution_code, day=plan.day))  # type: ignore[misc]
         _persist(lambda plan=plan: crowd.other.close_day(plan.day, plan.institution_code))  # type: ignore[misc]
     say("5. 受信 collect")
-    _of_all(crowd, "collect", "once")
+    _collect(crowd)
     say("6. 突合 reconcile")
     _ask(crowd, [Task("reconcile", _name(crowd, "once"), "", {"day": None, "municipality": None})])
     say("7. 引渡し export")
@@ -196,12 +196,25 @@ def _persist(act: Callable[[], _Found]) -> _Found:
 
 def _tell_gateway(crowd: Crowd, when: str) -> None:
     """Submit until no outcome is unknown: a lost answer is inquired about by the next run."""
-    for attempt in range(40):
-        told = _of_all(crowd, "submit", f"{when}-{attempt}")
-        if not any(one["unknown"] for one in told):
-            return
+    _until_done(crowd, "submit", when, lambda told: not told["unknown"])
+
+
+def _collect(crowd: Crowd) -> None:
+    """Collect until nothing was kept back by a line that failed."""
+    _until_done(crowd, "collect", "once", lambda told: not _AWAY & {one["code"] for one in told["problems"]})
+
+
+_AWAY = {"FL-GTW-001", "FL-GTW-002", "FL-GTW-003", "FL-FIL-005"}
+"""What a gateway that is away, or a line that fails, is told as."""
+
+
+def _until_done(crowd: Crowd, verb: str, when: str, done: Callable[[Ticket], bool]) -> None:
+    deadline, attempt = time.monotonic() + PATIENCE_S, 0
+    while not all(done(told) for told in _of_all(crowd, verb, f"{when}-{attempt}")):
+        if time.monotonic() > deadline:
+            raise ProblemError([problem("FL-GTW-002")])
+        attempt += 1
         time.sleep(AGAIN_S)
-    raise ProblemError([problem("FL-GTW-002")])
 
 
 def _of_all(crowd: Crowd, verb: str, when: str, **more: str) -> list[Ticket]:

@@ -28,8 +28,9 @@ def _states(world: World) -> list[tuple[str, str]]:
     return [
         (str(code), str(state))
         for code, state in world.sql(
-            """SELECT s.municipality_code, t.state FROM slip s JOIN slip_state t ON t.slip_id = s.id
-               WHERE t.id = (SELECT MAX(x.id) FROM slip_state x WHERE x.slip_id = s.id) ORDER BY s.municipality_code"""
+            """SELECT s.municipality_code,
+                      COALESCE((SELECT t.state FROM slip_state t WHERE t.slip_id = s.id ORDER BY t.id DESC LIMIT 1), 'issued')
+               FROM slip s ORDER BY s.municipality_code"""
         )
     ]
 

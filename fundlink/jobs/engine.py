@@ -178,6 +178,10 @@ def _recorded(verb: str, name: str, ticket: Ticket) -> Ticket:
     return DBOS.run_step({**_RETRIES, "name": f"{verb}.{name}"}, _step, verb, name, ticket)
 
 
+class _LeavingError(BaseException):
+    """This worker ends: no failure of the task, which the engine leaves as it is and somebody goes on with."""
+
+
 def _step(verb: str, name: str, ticket: Ticket) -> Ticket:
     """One step, as soon as its stream is free. What cannot be done is an answer like any other; everything else is tried again."""
     engine = _serving
@@ -187,9 +191,13 @@ def _step(verb: str, name: str, ticket: Ticket) -> Ticket:
             return engine.jobs.step(verb, name, ticket)
         except BusyError:
             if engine.stopping.wait(BUSY_S):
-                raise
+                raise _LeavingError from None
         except (ProblemError, ConfigurationError) as error:
             return {"failed": [list(told) for told in error.problems[:1000]]}
+        except Exception:
+            if engine.stopping.is_set():
+                raise _LeavingError from None
+            raise
 
 
 class Asker:

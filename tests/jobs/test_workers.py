@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -20,7 +21,7 @@ from fundlink.jobs import Task
 from fundlink.jobs.engine import Asker
 from fundlink.jobs.verbs import Jobs
 from fundlink.store import verify
-from tests.builders import World, bills, world
+from tests.builders import CODE, World, bills, world
 from tests.jobs.stage import Server, Worker, running, until
 
 ROWS = 1500
@@ -324,3 +325,15 @@ def test_what_cannot_be_done_is_told_to_whoever_asked(town: Town) -> None:
         town.asker.ask(task := Task("intake", "x", "", {"path": "/nowhere/a.csv", "profile": "no-such-profile"}))
         with pytest.raises(ProblemError, match="FL-PRF-"):
             town.asker.answer(task)
+
+
+def test_a_task_that_waits_when_its_worker_is_told_to_end_is_gone_on_with(town: Town) -> None:
+    task = Task("submit", "x", CODE, {"municipality": CODE})
+    with town.world.jobs.rooms.store.stream_lock("submit"), running(one := town.worker("one").ready()):
+        town.asker.ask(task)
+        until(lambda: town.by(task) == ("PENDING", "one"), "nobody begins")
+        one.process.send_signal(signal.SIGTERM)
+        assert one.process.wait(240) == 0
+        assert town.by(task) == ("PENDING", "one")
+    with running(town.worker("one").ready()):
+        assert town.asker.answer(task)["messages"] == 0

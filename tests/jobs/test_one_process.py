@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 import sqlite3
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +64,34 @@ def test_killed_in_the_middle_of_a_file_it_goes_on_with_it_when_it_is_started_ag
         until((folder / "done" / "a.csv").exists, two.log.read_text())
     assert world.sql("SELECT COUNT(*), COUNT(DISTINCT case_key) FROM slip") == [(count, count)]
     assert world.sql("SELECT COUNT(*) FROM file_event WHERE event = 'accepted'") == [(1,)]
+
+
+_PROGRAM = """
+    import sys
+    from pathlib import Path
+    from fundlink import bootstrap
+    from fundlink.config import Settings
+    from fundlink.jobs import Jobs, Task
+    from fundlink.jobs.engine import Engine
+
+    home, url = sys.argv[1:]
+    rooms = bootstrap.build(Settings(home=Path(home), database_url=url, now="2026-11-24T09:00:00+09:00"))
+    engine = Engine(Jobs(rooms, owned=True), "one", at_once=1, poll_s=0.1)
+    engine.start()
+    task = Task("reconcile", "x", "", {"day": None, "municipality": None})
+    for _ in range(2):
+        engine.ask(task)
+    told = [sorted(engine.answer(task)["outcomes"]), engine.forget("2020-01-01T00:00:00+00:00"), engine.forget("2999-01-01T00:00:00+00:00")]
+    engine.ask(task)
+    told += [sorted(engine.answer(task)["outcomes"]), sorted(engine.unfinished()), sorted(engine.workers_with_work())]
+    engine.stop(10)
+    rooms.close()
+    print(told)
+"""
+
+
+def test_records_of_old_tasks_are_deleted_and_others_are_not(world: World, database_url: str) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(_PROGRAM), str(world.folder / "home"), database_url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "[[], 0, 1, [], [], []]\n"

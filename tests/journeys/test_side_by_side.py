@@ -21,7 +21,7 @@ def _run(world: World, verb: str, **ticket: Any) -> dict[str, Any]:
 
 def _both(world: World) -> None:
     world.intake([bill(1)])
-    world.intake([bill(2, municipality_code=OTHER)], name="b.csv")
+    world.intake([bill(2, municipality_code=OTHER, fund_code="602")], name="b.csv")  # another fund: the twin knows slips by case key alone
 
 
 def _states(world: World) -> list[tuple[str, str]]:

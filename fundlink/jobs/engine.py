@@ -23,7 +23,7 @@ from fundlink.domain.problems import Problem
 from fundlink.jobs.tasks import ALL, Task
 from fundlink.jobs.verbs import REPORT, Jobs
 from fundlink.pipeline import Rooms, Ticket
-from fundlink.store.seats import session_name
+from fundlink.store.seats import anybody, session_name
 
 GENERATION = "1"
 """The shape of the workflows below. A worker runs tasks of its own generation only: raise it when steps change places, and let the
@@ -100,6 +100,10 @@ class Engine:
         """Take no more tasks and let those in hand come to the end of a step; the rest goes on at the next start."""
         self.stopping.set()
         DBOS.destroy(workflow_completion_timeout_sec=patience_s)
+
+    def anybody(self) -> bool:
+        """This one."""
+        return True
 
     def ask(self, task: Task) -> None:
         """Put a task into the queue; one that was asked for before is not begun anew."""
@@ -204,11 +208,16 @@ class Asker:
     """Asks the workers of a PostgreSQL database from a process that runs no task itself."""
 
     def __init__(self, rooms: Rooms) -> None:
-        self._closed = threading.Event()
+        self._rooms, self._closed = rooms, threading.Event()
         self._client = DBOSClient(
             system_database_url=prepare(rooms), dbos_system_schema=SCHEMA, serializer=DBOSPortableJSONSerializer(),
             system_database_pool_size=4, application_name="fundlink", lazy=True, retry_connection_errors=False,
         )  # fmt: skip
+
+    def anybody(self) -> bool:
+        """Whether any worker of the database is there."""
+        with self._rooms.store.read() as connection:
+            return anybody(connection)
 
     def ask(self, task: Task) -> None:
         """Ask for a task; one that was asked for before is not begun anew."""

@@ -45,6 +45,10 @@ class Task(NamedTuple):
 class Workers(Protocol):
     """Who asks the workers of a database."""
 
+    def anybody(self) -> bool:
+        """Whether there is any worker now; if not, whoever wanted to ask does it himself."""
+        ...
+
     def ask(self, task: Task) -> None:
         """Ask for a task; one that was asked for before is not begun anew."""
         ...

@@ -79,7 +79,7 @@ class Jobs:
 
     def intake_sent(self, pieces: Iterable[bytes], ticket: Ticket) -> Ticket:
         """Take bytes that came over HTTP: kept first, then the same road. The ticket carries name, profile, municipality, dry_run."""
-        if self._workers is not None and not ticket["dry_run"]:
+        if self._workers is not None and not ticket["dry_run"] and self._workers.anybody():
             return self._chosen(self.handed(pieces, {**ticket, "channel": "api"}))
         with self._stream("intake"), self.rooms.store.rehearsal() if ticket["dry_run"] else nullcontext():
             return self._intake({**ticket, **self._kept(pieces, ticket["name"]), "channel": "api"})

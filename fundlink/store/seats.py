@@ -16,6 +16,9 @@ from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from fundlink.store import bulk
 
 PING_S = 2.0
 LOST_S = 15.0
@@ -30,6 +33,16 @@ def session_name(worker: str) -> str:
     'fundlink worker host-1'
     """
     return f"fundlink worker {worker}"
+
+
+def anybody(connection: Connection) -> bool:
+    """Whether any worker of this database is there."""
+    found = bulk.scalar(
+        connection,
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE :any LIMIT 1",
+        any=session_name("%"),
+    )
+    return found is not None
 
 
 class Seat:

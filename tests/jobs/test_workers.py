@@ -114,6 +114,9 @@ class _Noting:
     def __init__(self, asker: Asker, asked: list[Task]) -> None:
         self._asker, self._asked = asker, asked
 
+    def anybody(self) -> bool:
+        return True
+
     def ask(self, task: Task) -> None:
         self._asker.ask(task)
 
@@ -325,6 +328,25 @@ def test_what_cannot_be_done_is_told_to_whoever_asked(town: Town) -> None:
         town.asker.ask(task := Task("intake", "x", "", {"path": "/nowhere/a.csv", "profile": "no-such-profile"}))
         with pytest.raises(ProblemError, match="FL-PRF-"):
             town.asker.answer(task)
+
+
+def test_an_api_server_takes_a_file_in_itself_when_there_is_no_worker(town: Town) -> None:
+    rooms = town.world.jobs.rooms
+    jobs = Jobs(rooms, workers=town.asker)
+    asked = {"name": "a.csv", "profile": "standard", "municipality": "", "dry_run": False}
+
+    def sent(first: int) -> dict[str, Any]:
+        written = rooms.profile("standard").message("billing").writer(bills(first)[first - 1 :], {})
+        return jobs.intake_sent(written, asked)
+
+    assert sent(1)["created"] == 1
+    tasks = "SELECT COUNT(*) FROM dbos.workflow_status"
+    assert town.world.sql(tasks) == [(0,)]
+    with running(town.worker("one").ready()):
+        assert sent(2)["created"] == 1
+        assert town.world.sql(tasks) == [(1,)]
+        assert sent(2)["duplicate_of"] == 2
+    town.sound(2)
 
 
 def test_a_task_that_waits_when_its_worker_is_told_to_end_is_gone_on_with(town: Town) -> None:

@@ -10,7 +10,11 @@ import os
 import signal
 import subprocess
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,6 +39,7 @@ def play(home: Path, url: str, *, kill: bool) -> Told:
     """A demo of two workers and two API servers; with ``kill`` one process after the other is killed until it ends."""
     environment = {**os.environ, "FUNDLINK_HOME": str(home), "FUNDLINK_DATABASE_URL": url, "FUNDLINK_NOW": NOW}
     command = [*COMMAND, "demo", "--bills", str(BILLS), "--seed", "5", "--workers", "2", "--apis", "2", "--json"]
+    (home / "demo").mkdir(parents=True)
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         ended, killed = threading.Event(), list[str]()
         killer = threading.Thread(target=_kill_in_turn, args=(home / "demo", ended, killed))
@@ -50,15 +55,26 @@ def play(home: Path, url: str, *, kill: bool) -> Told:
 
 
 def _kill_in_turn(folder: Path, ended: threading.Event, killed: list[str]) -> None:
-    """One after the other, each when it is at work again: however slow a machine is, something gets done between two kills."""
-    while not ended.wait(PAUSE_S):
-        listed, name = folder / "processes.json", ORDER[len(killed) % len(ORDER)]
-        processes = json.loads(listed.read_text()) if listed.exists() else {}
-        if name not in processes or _begun(folder, name) <= killed.count(name):
-            continue
+    """One after the other; the next one as long after the last is back as its coming back took: on any machine something gets done."""
+    _wait(ended, lambda: all(_begun(folder, name) for name in ORDER))
+    for name in cycle(ORDER):
+        if ended.is_set():
+            return
         with suppress(ProcessLookupError):
-            os.kill(processes[name], signal.SIGKILL)
+            os.kill(json.loads((folder / "processes.json").read_text())[name], signal.SIGKILL)
             killed.append(name)
+        gone = time.monotonic()
+        _wait(ended, partial(_is_back, folder, name, killed.count(name)))
+        ended.wait(max(PAUSE_S, time.monotonic() - gone))
+
+
+def _is_back(folder: Path, name: str, times: int) -> bool:
+    return _begun(folder, name) > times
+
+
+def _wait(ended: threading.Event, what: Callable[[], bool]) -> None:
+    while not what() and not ended.wait(0.1):
+        pass
 
 
 def _begun(folder: Path, name: str) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
@@ -233,13 +234,16 @@ def add_export_file(connection: Connection, values: dict[str, Any]) -> int:
 
 def undelivered(connection: Connection, municipality_code: str | None = None) -> list[tuple[int, str, str, int]]:
     """Files that are not delivered yet, of all or of one municipality: (id, kind, name, raw id), oldest first, as they are delivered."""
-    found = bulk.rows(
-        connection,
-        f"""SELECT f.id, f.kind, f.name, f.raw_id FROM open_export o CROSS JOIN export_file f
-            WHERE f.id = o.export_file_id {"AND f.municipality_code = :code" if municipality_code else ""} ORDER BY f.id""",
-        **({"code": municipality_code} if municipality_code else {}),
+    waiting = sorted(int(row[0]) for row in bulk.rows(connection, "SELECT export_file_id FROM open_export"))
+    wanted = sa.text("SELECT f.id, f.kind, f.name, f.raw_id, f.municipality_code FROM export_file f WHERE f.id IN :ids").bindparams(
+        sa.bindparam("ids", expanding=True)
     )
-    return [(int(a), str(kind), str(name), int(raw)) for a, kind, name, raw in found]
+    found = [row for at in range(0, len(waiting), 500) for row in connection.execute(wanted, {"ids": waiting[at : at + 500]})]
+    return [
+        (int(number), str(kind), str(name), int(raw))
+        for number, kind, name, raw, code in sorted(found)
+        if municipality_code in (None, code)
+    ]
 
 
 def mark_delivered(connection: Connection, export_file_id: int, at: str) -> None:

@@ -35,6 +35,10 @@ test: $(VENV)/all.ok  ## すべての試験 / every test (SQLite and PostgreSQL)
 crash: $(VENV)/all.ok  ## どの確定の前後で止めても同じ結果になるか / killed before and after every commit
 	CRASH=full $(BIN)/pytest -q -n 2 tests/journeys/test_crashes.py
 
+BILLS ?= 50000
+failover: $(VENV)/all.ok  ## どのプロセスを止めても台帳が同じになるか（BILLS=件数） / any process of the demo killed at any time
+	FAILOVER_BILLS=$(BILLS) $(BIN)/pytest -q tests/jobs/test_crowd.py
+
 check: $(VENV)/all.ok  ## 書式・型・輸入規約・文書の鮮度 / format, lint, types, import contract, docs fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -64,4 +68,4 @@ lock:  ## 依存の固定をやり直す（保守者） / re-lock dependencies (
 	uv export -q --no-group dev --no-emit-project --no-header --format requirements-txt -o requirements.lock
 	uv export -q --all-groups --no-emit-project --no-header --format requirements-txt -o requirements-all.lock
 
-.PHONY: help venv demo test check docs bench bench-comparators lock crash
+.PHONY: help venv demo test check docs bench bench-comparators lock crash failover

@@ -54,6 +54,16 @@ class Settings(BaseSettings):
     )
     max_upload_bytes: int = Field(default=2_147_483_648, ge=1024, description="一括取込の上限 / bulk intake limit")
     interval_s: float = Field(default=60.0, gt=0, description="work / serve が道を一巡する間隔 / pause between rounds of the worker")
+    worker: str = Field(
+        default="",
+        max_length=40,
+        pattern=r"^[A-Za-z0-9._-]*$",
+        description="作業係の名前（PostgreSQL。データベースで一つだけ）。空ならホスト名と番号 / name of this worker, unique in its database; empty: host name and number",
+    )
+    worker_tasks: int = Field(
+        default=4, ge=1, le=64, description="作業係が同時に扱う団体の数（PostgreSQL） / municipalities that a worker serves at once"
+    )
+    worker_poll_s: float = Field(default=0.5, gt=0, le=60, description="作業係が待ち行列を見る間隔 / how often a worker looks at its queue")
     seed: int | None = Field(default=None, description="確認番号を再現可能にする（production では不可） / seeded confirmation numbers")
 
     @field_validator("now")
@@ -84,3 +94,8 @@ def read_settings() -> Settings:
     if faults:
         raise SettingsError(faults)
     return settings
+
+
+def for_child(given: dict[str, str]) -> dict[str, str]:
+    """The environment of a process that we start, with these settings changed."""
+    return {**os.environ, **{PREFIX + name.upper(): value for name, value in given.items()}}

@@ -26,21 +26,21 @@ from fundlink.api.writer import Writer
 from fundlink.config import Settings
 from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
-from fundlink.jobs import Jobs
+from fundlink.jobs import Jobs, Workers
 from fundlink.pipeline import Rooms
 
 _STATUS_CODES = {404: "FL-API-008", 405: "FL-API-009", 413: "FL-API-007", 415: "FL-API-004", 503: "FL-API-011"}
 _UNAVAILABLE = (BusyError, OutcomeUnknownError, sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 
-def create_app(rooms: Rooms, settings: Settings) -> FastAPI:
-    """The API over these rooms. The caller owns the data folder."""
+def create_app(rooms: Rooms, settings: Settings, *, workers: Workers | None = None) -> FastAPI:
+    """The API over these rooms. The caller owns the data folder. With ``workers`` files are taken in by them."""
     # pages that explain the API would load scripts from elsewhere, so there are none; /openapi.json is the description
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=[Depends(known_queries)])
     app.state.api = Api(
         rooms=rooms,
         settings=settings,
-        jobs=Jobs(rooms, owned=True),
+        jobs=Jobs(rooms, owned=True, workers=workers),
         once=Once(rooms, Writer(rooms.store)),
         uploads=threading.BoundedSemaphore(UPLOADS_AT_ONCE),
         schema=schema_of(rooms),

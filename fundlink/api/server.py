@@ -6,12 +6,12 @@ machine: production refuses any other address.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import logging
 import socket
-import threading
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -20,18 +20,23 @@ from fundlink.api.app import create_app
 from fundlink.config import Settings
 from fundlink.domain.errors import ConfigurationError
 from fundlink.domain.problems import problem
-from fundlink.jobs import Jobs
+
+if TYPE_CHECKING:
+    from fundlink.jobs.worker import Worker
 
 _LOG = logging.getLogger("fundlink.work")
 
 
-def serve(settings: Settings, *, with_worker: bool = False) -> None:
-    """Serve until told to stop. On SQLite the worker is part of it; on PostgreSQL only when asked."""
+def serve(settings: Settings) -> None:
+    """Serve until told to stop. On SQLite the worker is part of it; on PostgreSQL what comes in is handed to the workers there are."""
     _check_address(settings)
     rooms = bootstrap.build(settings)
     with bootstrap.owner(rooms):
-        app = create_app(rooms, settings)
-        worker = Worker(app.state.api.jobs, settings.interval_s) if with_worker or rooms.store.is_sqlite else None
+        from fundlink.jobs.engine import Asker  # noqa: PLC0415  (half a second that only servers and workers need)
+        from fundlink.jobs.worker import Worker  # noqa: PLC0415
+
+        app = create_app(rooms, settings, workers=None if rooms.store.is_sqlite else Asker(rooms))
+        worker = Worker(app.state.api.jobs, settings) if rooms.store.is_sqlite else None
         config = uvicorn.Config(
             app, host=settings.host, port=settings.port, access_log=False, server_header=False, log_level="warning",
             lifespan="off", ws="none", timeout_graceful_shutdown=30,
@@ -57,32 +62,6 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-class Worker:
-    """The worker loop in a thread of the server; it shares Jobs with the API, so the two take turns in a stream."""
-
-    def __init__(self, jobs: Jobs, interval_s: float) -> None:
-        self._jobs, self._interval_s = jobs, interval_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="fundlink-work", daemon=True)
-
-    def start(self) -> None:
-        """Begin with the first turn."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the step in hand; a killed step is resumed by the next start anyway."""
-        self._stop.set()
-        self._thread.join(timeout=30)
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._jobs.work(self._stop, self._interval_s, _tell)
-            except Exception as error:  # noqa: BLE001  (a turn that failed must not end all turns)
-                _LOG.error("turn failed: %s", type(error).__name__)
-                self._stop.wait(self._interval_s)
-
-
 def _tell(told: dict[str, Any]) -> None:
     if told.get("problems"):
         _LOG.warning("turn: %s", ", ".join(str(shown["code"]) for shown in told["problems"]))
@@ -101,7 +80,7 @@ class Server(uvicorn.Server):
         if self.should_exit:
             return
         if self._worker is not None:
-            self._worker.start()
+            await asyncio.to_thread(self._worker.start, _tell)  # the engine refuses to begin inside an event loop
         port = self.servers[0].sockets[0].getsockname()[1]
         host = f"[{self.config.host}]" if ":" in self.config.host else self.config.host
         print(f"fundlink listening on http://{host}:{port}", flush=True)  # noqa: T201
@@ -110,4 +89,4 @@ class Server(uvicorn.Server):
         """Stop the worker with the server."""
         await super().shutdown(sockets)
         if self._worker is not None:
-            self._worker.stop()
+            await asyncio.to_thread(self._worker.stop)

@@ -119,7 +119,7 @@ def _note(error: BaseException) -> None:
 
 def _failed(error: FundlinkError) -> int:
     if isinstance(error, BusyError):
-        return _tell(error.exit_code, "", [problem("FL-LCK-001")])
+        return _tell(error.exit_code, "", [problem(error.code)])
     if isinstance(error, (ProblemError, ConfigurationError)):
         return _tell(error.exit_code, "", error.problems)
     if isinstance(error, NotKeptError):

@@ -168,6 +168,8 @@ def demo(
     bills: Annotated[int, typer.Option(min=30, max=5_000_000, help="請求の件数")] = 3000,
     seed: Annotated[int, typer.Option(help="乱数の種。同じ種なら同じ結果")] = 7,
     scenario: Annotated[str, typer.Option(help="模擬環境の筋書き")] = "everyday",
+    workers: Annotated[int, typer.Option(min=0, max=16, help="作業係の数（PostgreSQL。--apis とともに、別々のプロセスで行う）")] = 0,
+    apis: Annotated[int, typer.Option(min=0, max=16, help="API サーバーの数（PostgreSQL）")] = 0,
     as_json: Json = False,
 ) -> int:
     """見本データで全工程を通す（模擬ゲートウェイを自動で起動）。"""
@@ -181,7 +183,12 @@ def demo(
             with teller.aside():
                 print(line, file=said, flush=True)
 
-        result = play(bootstrap.settings(), bills=bills, seed=seed, scenario=scenario, say=say, progress=teller)
+        if workers or apis:
+            from fundlink.demo import crowd
+
+            result = crowd.play(bootstrap.settings(), asked=(bills, seed, scenario), processes=(max(workers, 1), max(apis, 1)), say=say, progress=teller)  # fmt: skip
+        else:
+            result = play(bootstrap.settings(), bills=bills, seed=seed, scenario=scenario, say=say, progress=teller)
     if as_json:
         emit(result, as_json=True, words=str)
     return 0 if result["ok"] else 1
@@ -196,22 +203,25 @@ def serve() -> int:
     return 0
 
 
-def work(once: Annotated[bool, typer.Option("--once", help="一巡だけ行う")] = False, as_json: Json = False) -> int:
-    """作業係: 投入フォルダーの取込・送信・受信・突合・引渡しを繰り返す。"""
-    import json
-    import threading
-
+def work(
+    once: Annotated[bool, typer.Option("--once", help="一巡だけ行う")] = False,
+    on_request: Annotated[bool, typer.Option("--on-request", help="日程では動かず、頼まれた仕事だけを行う")] = False,
+    again: Annotated[str, typer.Option("--again", hidden=True)] = "",
+    as_json: Json = False,
+) -> int:
+    """作業係: 投入フォルダーの取込・送信・受信・突合・引渡しを暦の日程で繰り返す。"""
     from fundlink import bootstrap
+
+    if not once:
+        from fundlink.cli.working import work as run
+
+        return run(bootstrap.settings(), on_request=on_request, again=again)
+    import json
+
     from fundlink.jobs import Jobs
 
-    found = bootstrap.settings()
-    rooms = bootstrap.build(found)
-    with bootstrap.owner(rooms):
-        runner = Jobs(rooms, owned=True)
-        if once:
-            emit(runner.round(), as_json=as_json, words=lambda r: json.dumps(r, ensure_ascii=False, indent=1))
-            return 0
-        runner.work(threading.Event(), found.interval_s, lambda told: emit(told, as_json=True, words=str))
+    with closing(bootstrap.build(bootstrap.settings())) as rooms, bootstrap.owner(rooms):
+        emit(Jobs(rooms, owned=True).round(), as_json=as_json, words=lambda r: json.dumps(r, ensure_ascii=False, indent=1))
     return 0
 
 

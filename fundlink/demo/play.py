@@ -27,7 +27,7 @@ from fundlink.jobs import Jobs
 from fundlink.pipeline import Rooms
 from fundlink.pipeline.rooms import Progress
 from fundlink.reconcile.outcomes import RULES
-from fundlink.store import files
+from fundlink.store import days, files, outcomes
 
 Say = Callable[[str], None]
 _NAMES = {rule.outcome: rule.ja for rule in RULES}
@@ -59,7 +59,11 @@ class Plan:
 
     def folder(self, jobs: Jobs) -> Path:
         """Where the files of the core systems lie."""
-        return jobs.rooms.folder / "demo" / self.municipality_code
+        return self.place(jobs.rooms)
+
+    def place(self, rooms: Rooms) -> Path:
+        """The same, by the rooms."""
+        return rooms.folder / "demo" / self.municipality_code
 
 
 def play(settings: Settings, *, bills: int, seed: int, scenario: str, say: Say, progress: Progress | None = None) -> dict[str, Any]:
@@ -101,13 +105,13 @@ def _plan(rooms: Rooms, asked: tuple[int, int, str], day: str) -> Plan:
         if plan.municipality_code in taken:
             return plan
     used = {json.loads(other.read_text())["municipality_code"] for other in path.parent.glob("plan-*.json")}
-    code = next(code for code in _invented_codes() if code not in taken and code not in used)
+    code = next(code for code in invented_codes() if code not in taken and code not in used)
     plan = Plan(bills, seed, scenario, code, day)
     core_files.put(path, [json.dumps(plan.__dict__).encode()])
     return plan
 
 
-def _invented_codes() -> Iterator[str]:
+def invented_codes() -> Iterator[str]:
     """Codes of municipalities that do not exist: there is no prefecture 99."""
     for number in range(99_001, 100_000):
         yield f"{number}{municipality_check_digit(str(number))}"
@@ -256,6 +260,16 @@ def _compare(jobs: Jobs, other: OtherSide, plan: Plan, reconciled: dict[str, Any
         "days": reconciled["days"], "expected_days": books["days"], "municipality_code": plan.municipality_code, "day": plan.day,
         "scenario": plan.scenario, "seed": plan.seed, "home": str(jobs.rooms.folder),
     }  # fmt: skip
+
+
+def difference(rooms: Rooms, plan: Plan, books: dict[str, Any]) -> dict[str, Any]:
+    """Whether what we believe of a municipality is what the books of the other side say, to the yen."""
+    with rooms.store.read() as connection:
+        counts = outcomes.count_outcomes(connection, None, plan.municipality_code)
+        states = days.newest(connection, None, plan.municipality_code)
+    found = {name: [count, yen] for name, count, yen in counts}
+    expected = {name: [count, books["outcomes_yen"][name]] for name, count in books["outcomes"].items()}
+    return {"ok": found == expected and all(day.state == "tied" for day in states), "outcomes": found, "expected": expected}
 
 
 _DAY_KEYS = ("day", "municipality_code", "fund_code", "receipts", "receipts_yen", "settled_yen", "fee_yen", "credited_yen")

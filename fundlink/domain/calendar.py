@@ -52,6 +52,19 @@ class AgeLimit(NamedTuple):
     next_ja: str
 
 
+class Shift(NamedTuple):
+    """When a verb runs by itself. ``every_s``: seconds between its starts, 0 = every round of the worker."""
+
+    verb: str
+    ja: str
+    every_s: int
+    when: str  # one of WHEN
+
+
+WHEN = ("always", "service", "business_day", "month_end")
+"""always; in service hours; on business days; on the last business day of a month, in service hours."""
+
+
 class Guards(NamedTuple):
     """How old a file may be, or how far ahead, before it is taken for a wrong one; calendar days.
 
@@ -169,6 +182,22 @@ class CalendarProfile:
     expected: tuple[ExpectedFile, ...]
     limits: tuple[AgeLimit, ...]
     guards: Guards
+    schedule: tuple[Shift, ...] = ()
+
+    def due(self, moment: dt.datetime) -> list[Shift]:
+        """What may start at a local moment, in the order of the table. Commands do not ask: they run at any hour."""
+        return [shift for shift in self.schedule if self._is_on(shift.when, moment)]
+
+    def _is_on(self, when: str, moment: dt.datetime) -> bool:
+        day = moment.date().isoformat()
+        if when == "service":
+            return self.calendar.is_open(moment)
+        if when == "business_day":
+            return self.calendar.is_business_day(day)
+        if when == "month_end":
+            last = self.calendar.is_business_day(day) and self.calendar.next_business_day(day)[:7] != day[:7]
+            return last and self.calendar.is_open(moment)
+        return True
 
     def expected_of(self, municipality_code: str) -> list[ExpectedFile]:
         """The rows that hold for a municipality: its own, and those of ``*`` for kinds it has none of."""

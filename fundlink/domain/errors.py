@@ -4,6 +4,7 @@ FundlinkError
  ├─ ProblemError          the unit of this call cannot be done: carries Problems      (exit 1, HTTP 4xx)
  ├─ UsageError            the call itself is wrong                                    (exit 2)
  ├─ BusyError             another run holds the stream                                (exit 75, HTTP 503)
+ │   └─ NameTakenError    a worker of this name is running                           (exit 75)
  ├─ ConfigurationError    the configuration is wrong or unsafe                        (exit 78)
  └─ OutcomeUnknownError   the other side may or may not have done it: never "no"
      └─ NotKeptError      the database may or may not have committed
@@ -40,6 +41,13 @@ class BusyError(FundlinkError):
     """Another run holds the stream (FL-LCK-001)."""
 
     exit_code = 75
+    code = "FL-LCK-001"
+
+
+class NameTakenError(BusyError):
+    """A worker of this name is running (FL-LCK-002)."""
+
+    code = "FL-LCK-002"
 
 
 class ConfigurationError(FundlinkError):

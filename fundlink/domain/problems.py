@@ -582,6 +582,12 @@ CATALOGUE: dict[str, Meaning] = {
         "終わってからもう一度行ってください。",
         "Run it again when the other one has ended.",
     ),
+    "FL-LCK-002": _error(
+        "この名前の作業係はすでに動いています。",
+        "A worker of this name is running already.",
+        "FUNDLINK_WORKER に別の名前を付けるか、動いているほうを止めてください。",
+        "Give FUNDLINK_WORKER another name, or stop the one that runs.",
+    ),
     "FL-STO-001": _error(
         "データを読み書きできません（{detail}）。",
         "Data cannot be read or written ({detail}).",

@@ -15,24 +15,30 @@ from typing import Any
 from fundlink.domain.calendar import (
     LAST_WEEKDAYS,
     WEEKDAYS,
+    WHEN,
     AgeLimit,
     Calendar,
     CalendarProfile,
     ExpectedFile,
     Guards,
     Service,
+    Shift,
 )
 from fundlink.domain.errors import ConfigurationError
 from fundlink.domain.problems import problem
 from fundlink.domain.values import is_municipality_code, iso_date
+from fundlink.safe_xml import SCHEMAS
 
 FILE = "calendar.toml"
 HOLIDAYS = ("day", "ja", "kind")
 EXPECTED = ("municipality_code", "kind", "ja", "lag_days", "grace_days", "blocks", "since", "until", "source")
 LIMITS = ("subject", "state", "ja", "limit_days", "unit", "next_ja")
+SCHEDULE = ("verb", "ja", "every_s", "when", "source")
+VERBS = ("submit", "collect", "reconcile", "export", "sweep")
 KINDS = ("receipt", "settlement", "bank_credit")
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 _NUMBER = re.compile(r"\d{1,4}")
+_SECONDS = re.compile(r"\d{1,6}")
 _GUARDS = Guards(oldest_days=200, late_days=100, ahead_days=100)
 Row = dict[str, str]
 
@@ -59,9 +65,12 @@ def load_calendar(folder: Path, subjects: Sequence[tuple[str, str]]) -> Calendar
 
     limits = tuple(_limit(row) for row in reading.rows(str(about.get("limits", "limits.csv")), LIMITS, check))
     guards = reading.guards(told)
+    # a calendar of one's own need not say when what runs
+    shifts = reading if "schedule" in about else _Reading(SCHEMAS / "calendars" / "standard")
+    schedule = tuple(_shift(row) for row in shifts.rows(str(about.get("schedule", "schedule.csv")), SCHEDULE, _check_shift))
     if reading.faults:
         raise ConfigurationError([problem("FL-CAL-001", place=place, detail=detail) for place, detail in reading.faults])
-    return CalendarProfile(calendar, str(about.get("label", "")), str(about.get("edition", "")), expected, limits, guards)
+    return CalendarProfile(calendar, str(about.get("label", "")), str(about.get("edition", "")), expected, limits, guards, schedule)
 
 
 class _Reading:
@@ -191,3 +200,15 @@ def _check_limit(row: Row, known: set[tuple[str, str]]) -> str:
 
 def _limit(row: Row) -> AgeLimit:
     return AgeLimit(row["subject"], row["state"], row["ja"], int(row["limit_days"]), row["unit"], row["next_ja"])
+
+
+def _check_shift(row: Row) -> str:
+    if row["verb"] not in VERBS:
+        return f"verb = {row['verb']}（使える値: {', '.join(VERBS)}）"
+    if row["when"] not in WHEN:
+        return f"when = {row['when']}（使える値: {', '.join(WHEN)}）"
+    return "" if _SECONDS.fullmatch(row["every_s"]) else f"every_s = {row['every_s']}（秒数）"
+
+
+def _shift(row: Row) -> Shift:
+    return Shift(row["verb"], row["ja"], int(row["every_s"]), row["when"])

@@ -57,7 +57,7 @@ def fetch(rooms: Rooms, ticket: Ticket) -> Ticket:
     """
     counts: Ticket = {**dict.fromkeys(_PLURAL.values(), 0), "duplicates": 0, "quarantined": 0, "problems": []}
     with rooms.store.read() as connection:
-        codes = [row[0] for row in files.municipalities(connection)]
+        codes = [row[0] for row in files.municipalities(connection) if ticket.get("municipality") in (None, "", row[0])]
     with ThreadPoolExecutor(1, "read") as reading:
         waiting: list[tuple[_Taken, Future[Rows]]] = []
         for taken in _taken(rooms, codes, counts):
@@ -138,7 +138,7 @@ def retry(rooms: Rooms, ticket: Ticket) -> Ticket:
         return {}
     counts = {name: ticket[name] for name in (*_PLURAL.values(), "duplicates", "quarantined", "problems")}
     with rooms.store.read() as connection:
-        waiting = receipts.quarantined(connection, SOURCE)
+        waiting = [row for row in receipts.quarantined(connection, SOURCE) if ticket.get("municipality") in (None, "", row[3])]
     with ThreadPoolExecutor(1, "read") as reading:
         for noted in _quarantined(rooms, waiting):
             with rooms.store.read() as connection:

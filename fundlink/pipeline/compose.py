@@ -24,7 +24,7 @@ _MESSAGES_HELD = 4  # messages a transaction: enough to keep the checking thread
 def compose(rooms: Rooms, ticket: Ticket) -> Ticket:
     """Write, seal, check and store messages of at most ``message_records`` slips, some messages a transaction."""
     with rooms.store.read() as connection:
-        codes = messages.municipalities_with_pending(connection)
+        codes = [code for code in messages.municipalities_with_pending(connection) if ticket.get("municipality") in (None, "", code)]
     for code in codes:
         after, done = 0, 0
         while after is not None:

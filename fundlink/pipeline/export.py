@@ -41,7 +41,7 @@ def write_clearings(rooms: Rooms, ticket: Ticket) -> Ticket:
     """One file a municipality and profile with all entries not yet in a file, and the fact that they stand in it."""
     entries, yen, refused = ticket["entries"], ticket["yen"], list(ticket["problems"])
     with rooms.store.read() as connection:
-        groups = clearings.entry_groups(connection)
+        groups = [group for group in clearings.entry_groups(connection) if _asked(ticket, group[0])]
     for group in groups:
         seen = _Seen()
         try:
@@ -61,7 +61,7 @@ def write_clearings(rooms: Rooms, ticket: Ticket) -> Ticket:
 def _write_clearing(rooms: Rooms, group: tuple[str, str, int, int, int, int], seen: _Seen) -> None:
     code, profile, first, last, count, yen = group
     with rooms.store.write() as connection:
-        rooms.store.serialise(connection, "export")
+        rooms.store.serialise(connection, f"export:{code}")
         message, shape = _message(rooms, profile, "clearing")
         name = f"clearing-{code}-{shape}-{first:010d}-{last:010d}{message_suffix(message)}"
         header = {**_header(rooms, code, first), "record_count": count}
@@ -81,7 +81,7 @@ def write_slips(rooms: Rooms, ticket: Ticket) -> Ticket:
     with rooms.store.read() as connection:
         newest = issued.newest_state(connection)
         profiles = [profile for profile in files.used_profiles(connection) if _asks_for_slips(rooms, profile)]
-        groups = issued.list_slip_groups(connection, profiles)
+        groups = [group for group in issued.list_slip_groups(connection, profiles) if _asked(ticket, group[0])]
     for code, profile, _count, _yen in groups:
         seen = _Seen()
         try:
@@ -93,6 +93,10 @@ def write_slips(rooms: Rooms, ticket: Ticket) -> Ticket:
             rooms.store.serialise(connection, "export")
             issued.note_given(connection, profiles, newest, rooms.now())
     return {"slips": slips, "problems": refused}
+
+
+def _asked(ticket: Ticket, code: str) -> bool:
+    return ticket.get("municipality") in (None, "", code)
 
 
 def _asks_for_slips(rooms: Rooms, profile: str) -> bool:
@@ -107,7 +111,7 @@ def _write_slips_of(rooms: Rooms, code: str, profile: str, seen: _Seen) -> int:
     shape = rooms.profile(profile)
     message, day = shape.message("slips"), rooms.today().replace("-", "")
     with rooms.store.write() as connection:
-        rooms.store.serialise(connection, "export")
+        rooms.store.serialise(connection, f"export:{code}")
         group = next((found for found in issued.list_slip_groups(connection, [profile]) if found[:2] == (code, profile)), None)
         if group is None:
             return 0
@@ -136,7 +140,7 @@ def _unwritable(error: ProblemError, profile: str, record: ClearingEntry | SlipR
 def deliver(rooms: Rooms, ticket: Ticket) -> Ticket:
     """Put every file that is not delivered yet where the core system fetches it, then clear its slips."""
     with rooms.store.read() as connection:
-        waiting = clearings.undelivered(connection)
+        waiting = clearings.undelivered(connection, ticket.get("municipality") or None)
     paths = []
     for file_id, kind, name, raw_id in waiting:
         path = Path(ticket["out"]) / name

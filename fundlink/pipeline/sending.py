@@ -7,7 +7,7 @@ answer says is read in ``answers``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fundlink.connectors import core_files
@@ -34,7 +34,7 @@ def nothing() -> Ticket:
 def clear_up(rooms: Rooms, ticket: Ticket) -> Ticket:
     """Ask about every message that was sent and has no answer and is due; what never arrived goes again as it is."""
     counts = nothing()
-    for message in _due(rooms, counts, lambda event: event != "stored"):
+    for message in _due(rooms, counts, _open(rooms, ticket, lambda event: event != "stored")):
         add(counts, inquire(rooms, message))
     return counts
 
@@ -42,7 +42,7 @@ def clear_up(rooms: Rooms, ticket: Ticket) -> Ticket:
 def send(rooms: Rooms, ticket: Ticket) -> Ticket:
     """Send every stored message that is due once and take in the answers."""
     counts = {name: ticket[name] for name in nothing()}
-    for message in _due(rooms, counts, lambda event: event == "stored"):
+    for message in _due(rooms, counts, _open(rooms, ticket, lambda event: event == "stored")):
         add(counts, send_one(rooms, message))
     return counts
 
@@ -57,10 +57,17 @@ def _earliest(one: str | None, other: str | None) -> str | None:
     return min((found for found in (one, other) if found), default=None)
 
 
-def _due(rooms: Rooms, counts: Ticket, wanted: Callable[[str], bool]) -> Iterator[OpenMessage]:
+def _open(rooms: Rooms, ticket: Ticket, wanted: Callable[[str], bool]) -> list[OpenMessage]:
+    """Messages without a final answer whose last event is wanted: all, or those of the municipality that the ticket names."""
+    code = ticket.get("municipality")
+    with rooms.store.read() as connection:
+        found = messages.open_messages(connection)
+    return [message for message in found if wanted(message.event) and (not code or message.municipality_code == code)]
+
+
+def _due(rooms: Rooms, counts: Ticket, found: Sequence[OpenMessage]) -> Iterator[OpenMessage]:
     """The messages to be tried now, oldest first; all others are counted as what they are: waiting, or a person's."""
     with rooms.store.read() as connection:
-        found = [message for message in messages.open_messages(connection) if wanted(message.event)]
         standings = attempts.open_standings(connection) if found else {}
     closed = breaker.shut(rooms) if any(message.event not in _UNCHANGING for message in found) else None
     told = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
@@ -226,19 +227,26 @@ def add_export_file(connection: Connection, values: dict[str, Any]) -> int:
     """Note a file handed over (kind, name, municipality_code, profile, raw_id, records, yen, at, its entries if any); its id."""
     names = ", ".join(values)
     marks = ", ".join(f":{name}" for name in values)
-    return int(bulk.scalar(connection, f"INSERT INTO export_file ({names}) VALUES ({marks}) RETURNING id", **values))
+    added = int(bulk.scalar(connection, f"INSERT INTO export_file ({names}) VALUES ({marks}) RETURNING id", **values))
+    bulk.insert_rows(connection, "open_export", ("export_file_id",), [(added,)])
+    return added
 
 
-def undelivered(connection: Connection) -> list[tuple[int, str, str, int]]:
-    """Files that are not delivered yet: (id, kind, name, raw id), oldest first; they are delivered in this order."""
-    found = bulk.rows(
-        connection,
-        """SELECT f.id, f.kind, f.name, f.raw_id FROM export_file f
-           WHERE f.id > COALESCE((SELECT MAX(export_file_id) FROM export_delivery), 0) ORDER BY f.id""",
+def undelivered(connection: Connection, municipality_code: str | None = None) -> list[tuple[int, str, str, int]]:
+    """Files that are not delivered yet, of all or of one municipality: (id, kind, name, raw id), oldest first, as they are delivered."""
+    waiting = sorted(int(row[0]) for row in bulk.rows(connection, "SELECT export_file_id FROM open_export"))
+    wanted = sa.text("SELECT f.id, f.kind, f.name, f.raw_id, f.municipality_code FROM export_file f WHERE f.id IN :ids").bindparams(
+        sa.bindparam("ids", expanding=True)
     )
-    return [(int(a), str(kind), str(name), int(raw)) for a, kind, name, raw in found]
+    found = [row for at in range(0, len(waiting), 500) for row in connection.execute(wanted, {"ids": waiting[at : at + 500]})]
+    return [
+        (int(number), str(kind), str(name), int(raw))
+        for number, kind, name, raw, code in sorted(found)
+        if municipality_code in (None, code)
+    ]
 
 
 def mark_delivered(connection: Connection, export_file_id: int, at: str) -> None:
     """Note that a file lies at its place."""
     bulk.insert_rows(connection, "export_delivery", ("export_file_id", "at"), [(export_file_id, at)])
+    bulk.run(connection, "DELETE FROM open_export WHERE export_file_id = :file", file=export_file_id)

@@ -26,8 +26,9 @@ SQLITE_PRAGMAS = (
 )  # fmt: skip
 """Of every connection; the floors of bench take them from here. Checkpoints are made beside the work (checkpoints.py), and within
 a commit only when the log has grown to 64 MiB all the same."""
-POSTGRESQL_OPTIONS = "-c jit=off -c join_collapse_limit=1"
-"""Tables are joined in the order in which a statement names them, as with CROSS JOIN in SQLite: conditions with subqueries look
+POSTGRESQL_OPTIONS = "-c jit=off -c join_collapse_limit=1 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
+"""A server notices within half a minute that a client is gone, and frees its locks. Tables are joined in the order in which a
+statement names them, as with CROSS JOIN in SQLite: conditions with subqueries look
 so rare to the planner that it once put 100,000 rows beside 100,000 others one by one."""
 _WRITES = "fundlink_writes"
 _CONFLICTS = ("40001", "40P01")  # serialization failure, deadlock: taken back whole, and harmless to repeat
@@ -117,23 +118,28 @@ class Store:
             yield
 
     @contextmanager
-    def stream_lock(self, name: str) -> Iterator[None]:
+    def stream_lock(self, name: str, part: str = "") -> Iterator[None]:
         """Holds the named stream among all processes of a PostgreSQL database; BusyError when another one has it.
 
+        With ``part`` (a municipality) only that part of it: others may hold other parts meanwhile, and nobody the whole.
         On SQLite the data folder has one owner at a time, which bootstrap sees to.
         """
         if self.is_sqlite:
             yield
             return
+        whole = {"name": f"fundlink:{name}"}
+        wanted = [("_shared", whole), ("", {"name": f"fundlink:{name}:{part}"})] if part else [("", whole)]
         # no transaction stays open around the work: a server may cut idle ones, and the lock with them
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            key = {"name": f"fundlink:{name}"}
-            if not connection.scalar(sa.text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), key):
-                raise BusyError(name)
+            held: list[tuple[str, dict[str, str]]] = []
             try:
+                for kind, key in wanted:
+                    if not connection.scalar(sa.text(f"SELECT pg_try_advisory_lock{kind}(hashtextextended(:name, 0))"), key):
+                        raise BusyError(name)
+                    held.append((kind, key))
                 yield
             finally:
-                _let_go(connection, key)
+                _let_go(connection, held)
 
     def serialise(self, connection: Connection, name: str) -> None:
         """Until the transaction ends, no other one that names the same thing goes on (PostgreSQL; SQLite has one writer anyway)."""
@@ -145,6 +151,14 @@ class Store:
             return 0
         raw: Any = connection.connection.driver_connection
         return int(raw.total_changes)
+
+    def sign(self, name: str) -> None:
+        """Open all sessions under a name from now on, so that another process can end them when this one is taken for dead."""
+        self.engine.dispose()
+
+        @event.listens_for(self.engine, "do_connect")
+        def _signed(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+            parameters["application_name"] = name
 
     def close(self) -> None:
         """Give all connections back."""
@@ -160,9 +174,10 @@ def _commit(transaction: sa.engine.RootTransaction) -> None:
         raise NotKeptError("commit") from error
 
 
-def _let_go(connection: Connection, key: dict[str, str]) -> None:
+def _let_go(connection: Connection, held: list[tuple[str, dict[str, str]]]) -> None:
     try:
-        connection.scalar(sa.text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), key)
+        for kind, key in reversed(held):
+            connection.scalar(sa.text(f"SELECT pg_advisory_unlock{kind}(hashtextextended(:name, 0))"), key)
     except DBAPIError:  # the session was cut and the lock went with it; what was done stands on locks of its own transactions
         connection.invalidate()
 

@@ -699,6 +699,13 @@ class ExportFile(SQLModel, table=True):
     at: str
 
 
+class OpenExport(SQLModel, table=True):
+    """Work list of export: files that do not lie at their place yet. A queue, not a fact."""
+
+    __tablename__ = "open_export"
+    export_file_id: int = Field(sa_type=sa.BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+
+
 class ExportDelivery(SQLModel, table=True):
     """This file lies where the core system fetches it; before this fact nothing is cleared."""
 

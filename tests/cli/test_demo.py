@@ -66,3 +66,9 @@ def test_a_month_ends_with_all_thirty_days_closed_and_each_difference_named(run:
     assert all(row["why"] and row["yen"] == row["expected_yen"] for row in named.values())
     assert run("demo", "--bills", 300, "--seed", 3, "--scenario", "month-end", "--json").json == told
     assert [item for item in run("verify", "--json").json["invariants"] if not item["ok"]] == []
+
+
+def test_many_processes_want_postgresql(run: Run) -> None:
+    said = run("demo", "--bills", 30, "--workers", 2, "--apis", 2, "--json")
+    assert said.code == 2
+    assert "PostgreSQL" in said.json["message"]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import IntegrityError
 
-from fundlink.store import migrate
+from fundlink.store import bulk, clearings, migrate
 from fundlink.store.engine import Store
 from fundlink.store.tables import METADATA
 from tests.builders import World
@@ -43,6 +44,30 @@ def test_a_migrated_database_is_left_alone_and_an_empty_one_is_made(database_url
         assert migrate._current(connection) == migrate.HEAD
     migrate.upgrade(store)
     assert {table.name for table in METADATA.sorted_tables} | {"alembic_version"} == set(sa.inspect(store.engine).get_table_names())
+    store.close()
+
+
+def test_files_that_waited_for_their_delivery_still_do_after_the_upgrade(database_url: str) -> None:
+    store, config = Store(database_url), Config()
+    config.set_main_option("script_location", str(migrate._FOLDER))
+    with store.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        bulk.run(
+            connection, "INSERT INTO raw (id, sha256, size, direction, kind, name, kept_at) VALUES (1, '', 0, 'out', 'clearing', '', '')"
+        )
+        for number in (1, 2, 3):
+            bulk.run(
+                connection,
+                """INSERT INTO export_file (id, kind, name, municipality_code, profile, raw_id, records, yen, at)
+                   VALUES (:number, 'clearing', 'x', '990019', 'standard', 1, 0, 0, '')""",
+                number=number,
+            )
+        bulk.run(connection, "INSERT INTO export_delivery (export_file_id, at) VALUES (1, '')")
+    migrate.upgrade(store)
+    with store.read() as connection:
+        assert [row[0] for row in clearings.undelivered(connection)] == [2, 3]
+        assert clearings.undelivered(connection, "131016") == []
     store.close()
 
 

@@ -1,7 +1,7 @@
 """The verbs as work: each holds its stream, runs its steps and gives the numbers that commands and answers print.
 
-Called by cli and api. This is the one file a durable engine will be imported in: a verb is already a list of named
-idempotent steps with a ticket that JSON can hold.
+Called by cli, api and demo, and by the engine for one step at a time: a verb is a list of named idempotent steps with a ticket
+that JSON can hold. It never imports the engine; who wants files to be taken in by workers gives it something that asks them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from fundlink.connectors import core_files
 from fundlink.desk import acts, bank_accounts, queue
 from fundlink.desk import sending as desk_sending
 from fundlink.desk import settling as desk_settling
-from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError
-from fundlink.domain.problems import Problem, problem
+from fundlink.domain.errors import BusyError, ConfigurationError
+from fundlink.domain.problems import Problem
 from fundlink.domain.values import is_municipality_code
+from fundlink.jobs.tasks import Task, Workers
 from fundlink.pipeline import Rooms, Ticket, absence, bank, closing, papers, unpaid
 from fundlink.pipeline.days import show_day
 from fundlink.pipeline.papers import Asked
@@ -33,19 +34,28 @@ _INTAKE_KEYS = (
 STILL_S = 5.0
 TURN_S = 60.0
 """How long a thread waits for another one of this process in the same stream before it is told that it is busy."""
+REPORT = ("report", pipeline.intake_report)
+"""What ends an intake, whatever became of the file."""
 
 
 class Jobs:
     """All verbs over one set of rooms. ``owned``: this process already owns the data folder (serve, work, demo)."""
 
-    def __init__(self, rooms: Rooms, *, owned: bool = False) -> None:
-        self.rooms, self._owned = rooms, owned
+    def __init__(self, rooms: Rooms, *, owned: bool = False, workers: Workers | None = None) -> None:
+        self.rooms, self._owned, self._workers = rooms, owned, workers
         self._turns: dict[str, threading.Lock] = {}
 
     @contextmanager
-    def _stream(self, name: str) -> Iterator[None]:
-        with self._turn(name), nullcontext() if self._owned else bootstrap.owner(self.rooms), self.rooms.store.stream_lock(name):
+    def _stream(self, name: str, part: str = "") -> Iterator[None]:
+        """A stream, or on PostgreSQL the part of a municipality in it: two workers serve two of them at once."""
+        turn = name if self.rooms.store.is_sqlite else f"{name}:{part}"
+        with self._turn(turn), nullcontext() if self._owned else bootstrap.owner(self.rooms), self.rooms.store.stream_lock(name, part):
             yield
+
+    def step(self, verb: str, name: str, ticket: Ticket) -> Ticket:
+        """One named step of a verb, for the engine; BusyError while somebody else is in the stream of its municipality."""
+        with self._stream(verb, ticket.get("municipality") or ""):
+            return dict((*pipeline.VERBS[verb], REPORT))[name](self.rooms, ticket)
 
     @contextmanager
     def _turn(self, name: str) -> Iterator[None]:
@@ -61,12 +71,17 @@ class Jobs:
     def intake(self, path: Path, profile: str, *, municipality: str | None = None, dry_run: bool = False, channel: str = "file") -> Ticket:
         """Take one file; the numbers of contract section 1. With ``dry_run`` the same numbers and no trace."""
         core_files.check_regular(path)
+        if self._workers is not None and not dry_run:
+            told = {"name": core_files.shown(path.name), "profile": profile, "municipality": municipality or "", "channel": channel}
+            return self._chosen(self.handed(core_files.pieces(path), told))
         ticket = {"path": str(path), "profile": profile, "municipality": municipality or "", "channel": channel, "dry_run": dry_run}
         with self._stream("intake"), self._rehearsed(dry_run):
             return self._intake(ticket)
 
     def intake_sent(self, pieces: Iterable[bytes], ticket: Ticket) -> Ticket:
         """Take bytes that came over HTTP: kept first, then the same road. The ticket carries name, profile, municipality, dry_run."""
+        if self._workers is not None and not ticket["dry_run"] and self._workers.anybody():
+            return self._chosen(self.handed(pieces, {**ticket, "channel": "api"}))
         with self._stream("intake"), self.rooms.store.rehearsal() if ticket["dry_run"] else nullcontext():
             return self._intake({**ticket, **self._kept(pieces, ticket["name"]), "channel": "api"})
 
@@ -75,6 +90,26 @@ class Jobs:
         ticket = {**self._kept(rows, "bill.json"), "name": "bill.json", "profile": profile, "channel": "api-bill"}
         return pipeline.run(self.rooms, pipeline.INTAKE, ticket)
 
+    def handed(self, pieces: Iterable[bytes], ticket: Ticket) -> Ticket:
+        """Bytes and their intake are kept in one transaction with the task that asks a worker to take them; what the worker says."""
+        assert self._workers is not None
+        with self.rooms.store.together() as connection:
+            ticket = {**ticket, **self._kept(pieces, ticket["name"])}
+            ticket = {**ticket, **dict(pipeline.INTAKE)["keep"](self.rooms, ticket)}
+            task = Task("intake", f"{ticket.get('file_id')}-{ticket['raw_id']}", ticket.get("municipality") or "", ticket)
+            asked = bool(ticket.get("end")) or self._workers.ask_within(connection, task)
+        if ticket.get("end"):
+            return {**ticket, **pipeline.intake_report(self.rooms, ticket)}
+        if not asked:
+            self._workers.ask(task)
+        return self._workers.answer(task)
+
+    def asking(self, workers: Workers) -> Jobs:
+        """The same verbs, files being taken in by workers."""
+        other = Jobs(self.rooms, owned=self._owned, workers=workers)
+        other._turns = self._turns
+        return other
+
     def _kept(self, pieces: Iterable[bytes], name: str) -> Ticket:
         with self.rooms.store.write() as connection:
             kept = vault.keep(connection, pieces, direction="in", kind="billing", name=name, at=self.rooms.now())
@@ -82,7 +117,9 @@ class Jobs:
 
     def _intake(self, ticket: Ticket) -> Ticket:
         done = pipeline.run(self.rooms, pipeline.INTAKE, ticket)
-        done = {**done, **pipeline.intake_report(self.rooms, done)}
+        return self._chosen({**done, **pipeline.intake_report(self.rooms, done)})
+
+    def _chosen(self, done: Ticket) -> Ticket:
         return {key: done.get(key) for key in _INTAKE_KEYS}
 
     def intake_folder(self, folder: Path, profile: str, *, municipality: str | None = None, still_s: float = STILL_S) -> list[Ticket]:
@@ -278,39 +315,33 @@ class Jobs:
         with self._stream("desk"):
             return acts.withdraw(self.rooms, act_id, who, note)
 
-    def round(self) -> dict[str, Any]:
-        """One turn of the worker: drop folders, then the four verbs that need nobody."""
-        told: dict[str, Any] = {"intake": [], "intake_bank": []}
+    def drop_folders(self) -> dict[str, list[Ticket]]:
+        """Take what lies in the drop folders, a folder a profile."""
+        told: dict[str, list[Ticket]] = {"intake": [], "intake_bank": []}
         drop = self.rooms.folder / "drop"
         for folder in sorted(drop.iterdir()) if drop.is_dir() else []:
             if folder.is_dir() and not folder.name.startswith("."):
                 told["intake_bank"] += self._intake_bank_folders(folder)
                 told["intake"] += self.intake_folder(folder, folder.name)
+        return told
+
+    def round(self) -> dict[str, Any]:
+        """One turn of the worker: drop folders, then the four verbs that need nobody."""
+        told: dict[str, Any] = {**self.drop_folders()}
         told["submit"] = self.submit()
         told["collect"] = self.collect()
         told["reconcile"] = self.reconcile()
         told["export"] = self.export(self.rooms.folder / "outbox" / "core")
-        told["absent"] = self._absent()
+        told["absent"] = self.absent()
         return told
 
-    def _absent(self) -> dict[str, Any]:
+    def absent(self) -> dict[str, Any]:
         """How many expected files are late or missing; a calendar that cannot tell stops nothing else."""
         try:
             counts = self.expected({})["counts"]
         except ConfigurationError as error:
             return {"problems": problems_json(error.problems)}
         return {state: counts[state] for state in ("late", "missing")}
-
-    def work(self, stop: threading.Event, interval_s: float, tell: Any) -> None:
-        """Turn after turn until ``stop``; a problem of one turn is told and does not end the work."""
-        while not stop.is_set():
-            try:
-                tell(self.round())
-            except ProblemError as error:
-                tell({"problems": problems_json(error.problems)})
-            except (BusyError, OutcomeUnknownError) as error:
-                tell({"problems": problems_json([problem("FL-LCK-001" if isinstance(error, BusyError) else "FL-GTW-002")])})
-            stop.wait(interval_s)
 
 
 def problems_json(problems: list[Problem]) -> list[dict[str, Any]]:

@@ -1,0 +1,97 @@
+"""The worker as one process on each database: the drop folder, the records of the engine, the end when it is told to."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.builders import World, bills
+from tests.jobs.stage import Worker, running, until
+
+STEPS = ["intake.keep", "intake.load", "intake.accept", "intake.report"]
+
+
+def _records(world: World, url: str, statement: str) -> list[tuple[Any, ...]]:
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(world.jobs.rooms.folder / "engine.db")
+        try:
+            return connection.execute(statement.replace("dbos.", "")).fetchall()
+        finally:
+            connection.close()
+    with psycopg.connect(url) as found:
+        return found.execute(statement.encode()).fetchall()
+
+
+def _dropped(world: World, count: int) -> Path:
+    folder = world.jobs.rooms.folder / "drop" / "standard"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "a.csv").write_bytes(b"".join(world.jobs.rooms.profile("standard").message("billing").writer(bills(count), {})))
+    (folder / "a.csv.done").touch()
+    return folder
+
+
+def test_a_file_in_the_drop_folder_is_a_task_of_recorded_steps(world: World, database_url: str) -> None:
+    folder = _dropped(world, 20)
+    with running(worker := Worker(world.folder / "home", database_url, options=(), FUNDLINK_INTERVAL_S="0.5").ready()):
+        until((folder / "done" / "a.csv").exists, worker.log.read_text())
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.process.wait(240) == 0, worker.log.read_text()
+    assert "Traceback" not in worker.log.read_text()
+    assert world.sql("SELECT COUNT(*) FROM bill") == [(20,)]
+    named = "SELECT workflow_uuid FROM dbos.workflow_status WHERE workflow_uuid LIKE 'intake:%'"
+    ((name,),) = _records(world, database_url, named)
+    taken = f"SELECT function_name FROM dbos.operation_outputs WHERE workflow_uuid = '{name}' ORDER BY function_id"
+    assert [row[0] for row in _records(world, database_url, taken)] == STEPS
+    plain = "SELECT DISTINCT serialization FROM dbos.workflow_status"
+    assert _records(world, database_url, plain) == [("portable_json",)]
+
+
+def test_killed_in_the_middle_of_a_file_it_goes_on_with_it_when_it_is_started_again(world: World, database_url: str) -> None:
+    folder, count = _dropped(world, 2000), 2000
+    settings = {"FUNDLINK_INTERVAL_S": "0.5", "FUNDLINK_CHUNK_ROWS": "10", "FUNDLINK_WORKER": "one"}
+    with running(one := Worker(world.folder / "home", database_url, options=(), **settings)):
+        until(lambda: world.sql("SELECT COUNT(*) FROM bill_version")[0][0] > 20, "nobody works")
+        one.kill()
+    assert world.sql("SELECT COUNT(*) FROM file_event WHERE event = 'accepted'") == [(0,)]
+    with running(two := Worker(world.folder / "home", database_url, options=(), **settings)):
+        until((folder / "done" / "a.csv").exists, two.log.read_text())
+    assert world.sql("SELECT COUNT(*), COUNT(DISTINCT case_key) FROM slip") == [(count, count)]
+    assert world.sql("SELECT COUNT(*) FROM file_event WHERE event = 'accepted'") == [(1,)]
+
+
+_PROGRAM = """
+    import sys
+    from pathlib import Path
+    from fundlink import bootstrap
+    from fundlink.config import Settings
+    from fundlink.jobs import Jobs, Task
+    from fundlink.jobs.engine import Engine
+
+    home, url = sys.argv[1:]
+    rooms = bootstrap.build(Settings(home=Path(home), database_url=url, now="2026-11-24T09:00:00+09:00"))
+    engine = Engine(Jobs(rooms, owned=True), "one", at_once=1, poll_s=0.1)
+    engine.start()
+    task = Task("reconcile", "x", "", {"day": None, "municipality": None})
+    for _ in range(2):
+        engine.ask(task)
+    told = [sorted(engine.answer(task)["outcomes"]), engine.forget("2020-01-01T00:00:00+00:00"), engine.forget("2999-01-01T00:00:00+00:00")]
+    engine.ask(task)
+    told += [sorted(engine.answer(task)["outcomes"]), sorted(engine.unfinished()), sorted(engine.workers_with_work())]
+    engine.stop(10)
+    rooms.close()
+    print(told)
+"""
+
+
+def test_records_of_old_tasks_are_deleted_and_others_are_not(world: World, database_url: str) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(_PROGRAM), str(world.folder / "home"), database_url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "[[], 0, 1, [], [], []]\n"

@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from fundlink import __version__
-from fundlink.cli import absence, admin, books, cases, settling, tools, verbs
+from fundlink.cli import absence, admin, books, cases, settling, tools, upkeep, verbs
 from fundlink.domain.errors import BusyError, ConfigurationError, FundlinkError, NotKeptError, OutcomeUnknownError, ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
 
@@ -35,6 +35,7 @@ books.register(app)
 admin.register(app)
 settling.register(app)
 cases.register(app)
+upkeep.register(app)
 tools.register(app)
 
 

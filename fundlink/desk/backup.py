@@ -6,6 +6,7 @@ there as a whole or not at all, and is taken only when the ledger has the hash t
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,12 +18,16 @@ from fundlink.connectors.identity import fingerprint
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import problem
 from fundlink.pipeline.rooms import Rooms
-from fundlink.store import audit, backup, restore, upkeep, verify
+from fundlink.store import audit, backup, bills, messages, restore, upkeep, verify
 from fundlink.store.backup import Manifest
 from fundlink.store.ledger import PARTS, ledger_hash
 
 KEY_FILES = ("adapter.key.pem", "adapter.cert.pem", "gateway.cert.pem")
 _CERTIFICATE = "adapter.cert.pem"
+_BEGAN = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
+_SERIALS_A_SECOND = 2_000
+"""More than any machine issues for long; thirteen digits last for a century of restores."""
+_MESSAGES_A_DAY = 100_000
 _EDITION = hashlib.sha256(repr(PARTS).encode()).hexdigest()[:16]
 """What the ledger hash covers may grow with a version; hashes of two editions say nothing about each other."""
 
@@ -53,6 +58,7 @@ def put_back(rooms: Rooms, path: Path) -> dict[str, Any]:
         if manifest.about.get("ledger_edition") == _EDITION and ledger_hash(connection) != manifest.about["ledger_sha256"]:
             raise ProblemError([problem("FL-BAK-005")])
         found = verify.verify(rooms.store)
+        _leave_numbers(rooms, connection)
         _audit(rooms, connection, "restored", manifest)
     keys = _put_keys(rooms, path, manifest)
     return {
@@ -60,6 +66,17 @@ def put_back(rooms: Rooms, path: Path) -> dict[str, Any]:
         "rows": sum(record.rows for record in manifest.tables),
         "broken": [told for told in found["invariants"] if not told["ok"]],
     }  # fmt: skip
+
+
+def _leave_numbers(rooms: Rooms, connection: Any) -> None:
+    """What was issued and sent after the backup is known to the gateway and not to us, so its numbers must not be given again.
+
+    The clock says where to go on, so that a second restore of the same backup leaves out what the first one gave.
+    """
+    now = rooms.clock()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    bills.leave_serials(connection, int((now - _BEGAN).total_seconds()) * _SERIALS_A_SECOND)
+    messages.leave_numbers(connection, f"{now:%Y%m%d}", _MESSAGES_A_DAY + int((now - midnight).total_seconds()) * 10, rooms.now())
 
 
 def look(path: Path) -> dict[str, Any]:

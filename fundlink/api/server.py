@@ -10,12 +10,14 @@ import ipaddress
 import logging
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
+from prometheus_client import CollectorRegistry, start_http_server
 
-from fundlink import bootstrap
+from fundlink import bootstrap, logs
 from fundlink.api.app import create_app
 from fundlink.config import Settings
 from fundlink.domain.errors import ConfigurationError
@@ -28,19 +30,40 @@ _LOG = logging.getLogger("fundlink.work")
 def serve(settings: Settings, *, with_worker: bool = False) -> None:
     """Serve until told to stop. On SQLite the worker is part of it; on PostgreSQL only when asked."""
     _check_address(settings)
+    logs.configure(settings.log_format, settings.log_level)
     rooms = bootstrap.build(settings)
     with bootstrap.owner(rooms):
         app = create_app(rooms, settings)
         worker = Worker(app.state.api.jobs, settings.interval_s) if with_worker or rooms.store.is_sqlite else None
+        app.state.worker_lives = worker.lives if worker is not None else None
         config = uvicorn.Config(
-            app, host=settings.host, port=settings.port, access_log=False, server_header=False, log_level="warning",
+            app, host=settings.host, port=settings.port, access_log=False, server_header=False, log_level="warning", log_config=None,
             lifespan="off", ws="none", timeout_graceful_shutdown=30,
         )  # fmt: skip
         try:
-            with suppress(KeyboardInterrupt):
+            with suppress(KeyboardInterrupt), _own_port(settings, app.state.api.metrics.registry):
                 Server(config, worker).run()
         except SystemExit:  # uvicorn has told why it cannot listen there
             raise ConfigurationError([problem("FL-CFG-001", detail="FUNDLINK_HOST / FUNDLINK_PORT")]) from None
+
+
+@contextmanager
+def _own_port(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
+    """The metrics on a port of their own, where one is named."""
+    if settings.metrics_port is None:
+        yield
+        return
+    try:
+        listening, thread = start_http_server(settings.metrics_port, settings.host, registry)
+    except OSError:
+        raise ConfigurationError([problem("FL-CFG-001", detail="FUNDLINK_METRICS_PORT")]) from None
+    _LOG.info("metrics on port %s", listening.server_port)
+    try:
+        yield
+    finally:
+        listening.shutdown()
+        listening.server_close()
+        thread.join(10)
 
 
 def _check_address(settings: Settings) -> None:
@@ -74,12 +97,16 @@ class Worker:
         self._stop.set()
         self._thread.join(timeout=30)
 
+    def lives(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
                 self._jobs.work(self._stop, self._interval_s, _tell)
             except Exception as error:  # noqa: BLE001  (a turn that failed must not end all turns)
-                _LOG.error("turn failed: %s", type(error).__name__)
+                _LOG.error("turn failed", exc_info=error)
                 self._stop.wait(self._interval_s)
 
 

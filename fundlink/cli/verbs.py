@@ -190,10 +190,11 @@ def work(once: Annotated[bool, typer.Option("--once", help="一巡だけ行う")
     import json
     import threading
 
-    from fundlink import bootstrap
+    from fundlink import bootstrap, logs
     from fundlink.jobs import Jobs
 
     found = bootstrap.settings()
+    logs.configure(found.log_format, found.log_level)
     rooms = bootstrap.build(found)
     with bootstrap.owner(rooms):
         runner = Jobs(rooms, owned=True)

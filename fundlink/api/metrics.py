@@ -7,6 +7,7 @@ no person, no bill, no notice number, no address that was asked for.
 from __future__ import annotations
 
 import datetime as dt
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
@@ -33,6 +34,8 @@ RECENT_DAYS = 62
 _CLEAR = ("matched", "paid_after_limit", "withdrawn")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_CONVERTER = re.compile(r":\w+}")
+"""What a path says of the form of a part: {name:path} is {name}."""
 Samples = Iterable[tuple[tuple[str, ...], int | float]]
 
 
@@ -154,7 +157,7 @@ class Metrics(Collector):
 
     def answered(self, scope: MutableMapping[str, Any], status: int, seconds: float) -> None:
         """Count a request under the route that took it; what no route took has no name of its own."""
-        route = str(getattr(scope.get("route"), "path", "none"))
+        route = _CONVERTER.sub("}", str(getattr(scope.get("route"), "path", "none")))
         method = str(scope["method"])
         self._requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)

@@ -165,7 +165,7 @@ def test_backups_of_random_instants_under_load_catch_up(world: World, tmp_path: 
     assert len(hashes) > 1, "backups were taken while things happened"
     for number, path in enumerate(random.Random(7).sample(taken, min(INSTANTS, len(taken)))):
         with _empty(kind, tmp_path / f"new{number}", server) as found:
-            found = World(Jobs(replace(found.jobs.rooms, gateway=world.twin)), world.twin, found.folder)
+            found = World(Jobs(replace(found.jobs.rooms, gateway=world.twin)), world.twin, found.folder).at(f"2026-11-24T09:{10 + number}:00")
             assert desk_backup.put_back(found.jobs.rooms, path)["broken"] == []
             _deliver_again(world, found)
             with found.jobs.rooms.store.read() as mine, world.jobs.rooms.store.read() as theirs:

@@ -55,7 +55,9 @@ def restore(
 def _restored(result: Mapping[str, Any]) -> str:
     done = "復元しました" if "keys" in result else "バックアップは完全です"
     broken = [f"  {told['id']} 不適合 {told['detail']}" for told in result.get("broken", [])]
-    return "\n".join([f"{done}: {result['rows']:,} 行  台帳 {result['ledger_sha256'][:16]}  {_KEYS[result.get('keys', '')]}".rstrip(), *broken])
+    return "\n".join(
+        [f"{done}: {result['rows']:,} 行  台帳 {result['ledger_sha256'][:16]}  {_KEYS[result.get('keys', '')]}".rstrip(), *broken]
+    )
 
 
 def register(app: typer.Typer) -> None:

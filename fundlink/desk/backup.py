@@ -43,7 +43,9 @@ def take(rooms: Rooms, out: Path, *, with_keys: bool = False) -> dict[str, Any]:
     manifest = backup.manifest_of(out)  # what cannot be read back is no backup
     told = {"file": str(out), "bytes": out.stat().st_size, "rows": sum(record.rows for record in manifest.tables), **manifest.about}
     with rooms.store.write() as connection:
-        upkeep.note(connection, "backup", {"bytes": told["bytes"], "rows": told["rows"], "ledger_sha256": told["ledger_sha256"]}, rooms.now())
+        upkeep.note(
+            connection, "backup", {"bytes": told["bytes"], "rows": told["rows"], "ledger_sha256": told["ledger_sha256"]}, rooms.now()
+        )
         _audit(rooms, connection, "backed-up", manifest)
     return told | {"revision": manifest.revision}
 
@@ -83,7 +85,13 @@ def look(path: Path) -> dict[str, Any]:
     """What a backup holds, after every byte of it was compared with its manifest; changes nothing."""
     core_files.check_regular(path)
     manifest = backup.manifest_of(path)
-    return {**manifest.about, "ok": True, "file": str(path), "revision": manifest.revision, "rows": sum(record.rows for record in manifest.tables)}
+    return {
+        **manifest.about,
+        "ok": True,
+        "file": str(path),
+        "revision": manifest.revision,
+        "rows": sum(record.rows for record in manifest.tables),
+    }
 
 
 def _about(rooms: Rooms, *, with_keys: bool) -> dict[str, Any]:

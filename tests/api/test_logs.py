@@ -56,7 +56,14 @@ def test_records_of_all_libraries_are_one_stream(stream: Stream) -> None:
     with logs.correlated("r-1"):
         logging.getLogger("fundlink.api").error("there")
     told = stream.records()
-    assert [record["logger"] for record in told] == ["fundlink.work", "uvicorn.error", "sqlalchemy.pool", "dbos", "anything", "fundlink.api"]
+    assert [record["logger"] for record in told] == [
+        "fundlink.work",
+        "uvicorn.error",
+        "sqlalchemy.pool",
+        "dbos",
+        "anything",
+        "fundlink.api",
+    ]
     assert {record["event"] for record in told} == {"こんにちは x", "there"}
     assert [record.get("correlation_id") for record in told] == [None] * 5 + ["r-1"]
     assert all(record["timestamp"].endswith("Z") for record in told)
@@ -142,8 +149,8 @@ def test_nobody_is_named_anywhere(stream: Stream, world: World, database_url: st
             said.append(json.dumps(world.jobs.intake(path, "standard"), ensure_ascii=False))
             said.append(str(vendor.send(body, key=f"f{number}").body))
         for number, field in enumerate(CANARIES):
-            for wrong in (CANARIES[field] + "\x07", "●" + CANARIES[field] * 20, {"x": CANARIES[field]}):
-                said.append(str(vendor.put(content(number + 2, **{field: wrong})).body))
+            wrongs = (CANARIES[field] + "\x07", "●" + CANARIES[field] * 20, {"x": CANARIES[field]})
+            said += [str(vendor.put(content(number + 2, **{field: wrong})).body) for wrong in wrongs]
         said.append(str(vendor.put(content(9, **{name: value for name, value in CANARIES.items() if name.startswith("addr")})).body))
         said.append(vendor.get("/metrics").body.decode())
     told = "\n".join([*said, stream.getvalue(), *_files(world.folder)])

@@ -164,8 +164,9 @@ def test_backups_of_random_instants_under_load_catch_up(world: World, tmp_path: 
     hashes = {desk_backup.look(path)["ledger_sha256"] for path in taken}
     assert len(hashes) > 1, "backups were taken while things happened"
     for number, path in enumerate(random.Random(7).sample(taken, min(INSTANTS, len(taken)))):
-        with _empty(kind, tmp_path / f"new{number}", server) as found:
-            found = World(Jobs(replace(found.jobs.rooms, gateway=world.twin)), world.twin, found.folder).at(f"2026-11-24T09:{10 + number}:00")
+        with _empty(kind, tmp_path / f"new{number}", server) as empty:
+            same_gateway = World(Jobs(replace(empty.jobs.rooms, gateway=world.twin)), world.twin, empty.folder)
+            found = same_gateway.at(f"2026-11-24T09:{10 + number}:00")  # where numbers go on is told by the clock
             assert desk_backup.put_back(found.jobs.rooms, path)["broken"] == []
             _deliver_again(world, found)
             with found.jobs.rooms.store.read() as mine, world.jobs.rooms.store.read() as theirs:
@@ -307,5 +308,3 @@ def test_the_last_backup_and_check_are_known(world: World, tmp_path: Path) -> No
         assert found is not None
         assert not found[0]
         assert found[1]["broken"]
-
-

@@ -54,7 +54,7 @@ def _age_s(rooms: Rooms, at: str) -> float:
 
 def _messages(rooms: Rooms) -> Samples:
     with rooms.store.read() as connection:
-        counted = {found.name: found.count for found in gauges.open_messages(connection)}
+        counted = {found.name: found.number for found in gauges.open_messages(connection)}
     return [((state,), counted.get(state, 0)) for state in sorted({"stored", "sent", "unknown", *counted})]
 
 
@@ -68,7 +68,7 @@ def _queue_age(rooms: Rooms) -> Samples:
 
 def _unposted(rooms: Rooms) -> Samples:
     with rooms.store.read() as connection:
-        yield (), gauges.unposted(connection).count
+        yield (), gauges.unposted(connection).number
 
 
 def _outcomes(rooms: Rooms) -> list[tuple[str, int, int]]:

@@ -17,7 +17,7 @@ class Queue(NamedTuple):
     """What waits under one name, and since when ('' when nothing does)."""
 
     name: str
-    count: int
+    number: int
     oldest_at: str
 
 

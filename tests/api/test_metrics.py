@@ -81,12 +81,10 @@ def test_requests_are_counted_by_route_and_never_by_address(vendor: Vendor) -> N
 
 
 def test_a_gauge_that_cannot_be_read_leaves_the_others(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fundlink.api import metrics
-
     def broken(*_: object) -> None:
         raise OSError("disk")
 
-    monkeypatch.setattr(metrics.shutil, "disk_usage", broken)
+    monkeypatch.setattr("fundlink.api.metrics.shutil.disk_usage", broken)
     told = _scraped(world)
     assert told[UNREAD, ()] == 1
     assert ("fundlink_database_bytes", ()) in told

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fundlink.api import health
+from fundlink.store import upkeep
 from tests.api.caller import Vendor
 
 
@@ -55,7 +55,7 @@ def test_a_database_that_takes_no_row(vendor: Vendor) -> None:
 def test_a_database_in_which_somebody_writes_is_well(vendor: Vendor) -> None:
     with vendor.world.jobs.rooms.store.write() as connection:
         connection.exec_driver_sql("INSERT INTO upkeep (kind, ok, detail, at) VALUES ('x', 1, '{}', '')")
-        assert health.upkeep.why_not_writable(vendor.world.jobs.rooms.store) == ""
+        assert upkeep.why_not_writable(vendor.world.jobs.rooms.store) == ""
 
 
 def test_another_schema(vendor: Vendor) -> None:
@@ -83,7 +83,7 @@ def test_a_key_that_cannot_be_used(vendor: Vendor, spoil: str) -> None:
 
 def test_a_disk_that_is_full(vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
     found = shutil.disk_usage(vendor.world.folder)
-    monkeypatch.setattr(health.shutil, "disk_usage", lambda _path: found._replace(free=511 << 20))
+    monkeypatch.setattr("fundlink.api.health.shutil.disk_usage", lambda _path: found._replace(free=511 << 20))
     assert _failing(vendor) == ["disk"]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from fundlink.api.metrics import GAUGES, NAMES
 from tests.house.sources import ROOT
@@ -81,7 +82,8 @@ def test_every_rule_has_a_page_and_every_page_a_rule() -> None:
 def test_prometheus_reads_the_rules() -> None:
     """Where its own tool is installed."""
     tool = shutil.which("promtool")
-    if tool is None:
+    if tool is None and os.environ.get("CI_NO_SKIP") != "1":
         pytest.skip("promtool (Debian: prometheus) is not installed; the other tests of this module hold the form")
+    assert tool is not None
     told = subprocess.run([tool, "check", "rules", str(RULES)], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stdout + told.stderr

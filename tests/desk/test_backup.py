@@ -29,7 +29,7 @@ from tests import postgresql
 from tests.builders import World, bill, bills
 from tests.builders import world as build_world
 
-CHANGED_BY_A_RESTORE = {"audit", "serial_block", "upkeep"}
+CHANGED_BY_A_RESTORE = {"audit", "mark", "serial_block", "upkeep"}
 INSTANTS = int(os.environ.get("BACKUPS", "3"))
 """Backups of random instants a database that are restored; ``BACKUPS=200 pytest …`` asks for more."""
 
@@ -61,8 +61,8 @@ def _lived(world: World) -> World:
     world.jobs.reconcile()
     world.jobs.export(world.folder / "out")
     with world.jobs.rooms.store.write() as connection:
-        awkward = [(text, 1, "x") for text in ("\\N", "\\x41", "a\tb\nc\rd\\e", "\x08\x0b\x0c", "", "髙\U00020b9f", "\\\\.")]
-        bulk.insert_rows(connection, "mark", ("name", "until_id", "at"), awkward)
+        awkward = [(text, "", "x", "y") for text in ("\\N", "\\x41", "a\tb\nc\rd\\e", "\x08\x0b\x0c", "", "髙\U00020b9f", "\\\\.")]
+        bulk.insert_rows(connection, "case_owner", ("case_name", "owner", "assigned_by", "at"), awkward)
     return world
 
 

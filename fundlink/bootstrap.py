@@ -91,11 +91,15 @@ def calendar_loader(found: Settings) -> Callable[[], CalendarProfile]:
     return cache(lambda: load_calendar(folder, ageing.SUBJECTS))
 
 
-def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress | None = None) -> Rooms:
-    """The rooms of one process; the first call in an empty home makes folder, database and demo keys."""
+def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress | None = None, migrated: bool = True) -> Rooms:
+    """The rooms of one process; the first call in an empty home makes folder, database and demo keys.
+
+    Without ``migrated`` the database is left as it is: what a backup is restored into gets the schema of the backup first.
+    """
     folder = _home(found)
     store = Store(found.url)
-    _migrated(store)
+    if migrated:
+        _migrated(store)
     chosen = gateway or EltaxGateway(found.gateway_url, timeout_s=found.gateway_timeout_s, attempts=found.gateway_attempts)
     keys = Keys(folder / "keys", production=found.environment == "production")
     return Rooms(

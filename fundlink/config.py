@@ -47,6 +47,17 @@ class Settings(BaseSettings):
     now: dt.datetime | None = Field(default=None, description="業務時刻を固定する（試験用） / fixes business time")
     host: str = Field(default="127.0.0.1", description="serve の待受アドレス / address of serve")
     port: int = Field(default=8080, ge=0, le=65535, description="serve の待受ポート / port of serve")
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="監視の数値（/metrics）だけの待受ポート。空なら PORT で出す（production では出さない） / port of the metrics alone",
+    )
+    min_free_mb: int = Field(
+        default=512, ge=0, description="これより空きが少ないと /readyz が断る（MiB） / free space that readiness wants"
+    )
+    log_format: Literal["text", "json"] = Field(default="text", description="serve / work のログの形 / form of the log")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="ログに出す重さ / least level of the log")
     chunk_rows: int = Field(default=10_000, ge=1, le=100_000, description="一度に処理する行数 / rows a chunk")
     message_records: int = Field(default=10_000, ge=1, le=10_000, description="1電文の最大件数 / slips a message")
     max_body_bytes: int = Field(

@@ -134,8 +134,9 @@ def _header(letter: str, count: int, total: int, day: str = DAY) -> dict[str, An
 
 
 def world(
-    tmp_path: Path, database_url: str = "", *, gateway: Callable[[tuple[bytes, bytes]], InMemoryGateway] = InMemoryGateway, **settings: Any
-) -> World:
+    tmp_path: Path, database_url: str = "", *, gateway: Callable[[tuple[bytes, bytes]], InMemoryGateway] = InMemoryGateway,
+    migrated: bool = True, **settings: Any,
+) -> World:  # fmt: skip
     """Rooms in an empty home with the twin as gateway; business time stands still on 2026-11-24."""
     values = {"home": tmp_path / "home", "database_url": database_url, "now": "2026-11-24T09:00:00+09:00", **settings}
     twin = gateway(_pair("gateway"))
@@ -145,7 +146,7 @@ def world(
         for name, content in zip(("adapter.key.pem", "adapter.cert.pem"), _pair("adapter"), strict=True):
             (keys / name).write_bytes(content)
             (keys / name).chmod(0o600)
-    rooms = bootstrap.build(Settings(**values), gateway=twin)
+    rooms = bootstrap.build(Settings(**values), gateway=twin, migrated=migrated)
     return World(Jobs(rooms), twin, tmp_path)
 
 

@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from fundlink.api import bill_writes, bills, cases, feeds, health, intakes
+from fundlink.api import bill_writes, bills, cases, feeds, health, intakes, metrics
 from fundlink.api.answers import problem_answer
 from fundlink.api.context import UPLOADS_AT_ONCE, Api, correlation_of, sent
 from fundlink.api.door import Door
@@ -37,6 +37,7 @@ def create_app(rooms: Rooms, settings: Settings, *, workers: Workers | None = No
     """The API over these rooms. The caller owns the data folder. With ``workers`` files are taken in by them."""
     # pages that explain the API would load scripts from elsewhere, so there are none; /openapi.json is the description
     app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=[Depends(known_queries)])
+    counted = metrics.Metrics(rooms)
     app.state.api = Api(
         rooms=rooms,
         settings=settings,
@@ -44,13 +45,16 @@ def create_app(rooms: Rooms, settings: Settings, *, workers: Workers | None = No
         once=Once(rooms, Writer(rooms.store)),
         uploads=threading.BoundedSemaphore(UPLOADS_AT_ONCE),
         schema=schema_of(rooms),
+        metrics=counted,
     )
     app.include_router(bill_writes.puts)  # first, so that it is found first
     for module in (intakes, bill_writes, bills, feeds, cases, health):
         app.include_router(module.routes)
+    if metrics.is_open(settings):
+        app.include_router(metrics.routes)
     for kind, tell in _TELLING.items():
         app.add_exception_handler(kind, _handler(tell))
-    app.add_middleware(Door, settings=settings)
+    app.add_middleware(Door, settings=settings, answered=counted.answered)
     describe(app, rooms)
     return app
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Request, Response
 
@@ -18,9 +18,17 @@ UPLOADS_AT_ONCE = 8
 """More uploads than this are asked to come again before a byte of them is read: disk and threads are finite."""
 
 
+class Scraped(Protocol):
+    """The metrics of this process."""
+
+    def text(self) -> bytes:
+        """All of them as a monitoring system reads them."""
+        ...
+
+
 @dataclass(frozen=True)
 class Api:
-    """The rooms, the verbs, the keys in flight and the schema this process was started with."""
+    """The rooms, the verbs, the keys in flight, the metrics and the schema this process was started with."""
 
     rooms: Rooms
     settings: Settings
@@ -28,6 +36,7 @@ class Api:
     once: Once
     uploads: threading.BoundedSemaphore
     schema: tuple[str, ...]
+    metrics: Scraped
 
 
 def api_of(request: Request) -> Api:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-import traceback
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
@@ -20,6 +20,7 @@ from fundlink.api.answers import Answer, problem_answer
 from fundlink.config import Settings
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import Problem, problem
+from fundlink.logs import correlated
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -53,8 +54,8 @@ UPLOADS = "/v1/intakes"
 class Door:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: App, settings: Settings) -> None:
-        self._app, self._settings = app, settings
+    def __init__(self, app: App, settings: Settings, answered: Callable[[Scope, int, float], None]) -> None:
+        self._app, self._settings, self._answered = app, settings, answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or say at once why not."""
@@ -66,7 +67,16 @@ class Door:
         known = wanted is None or _REQUEST_ID(wanted) is not None
         correlation_id = wanted if wanted is not None and known else uuid.uuid4().hex
         scope.setdefault("state", {})["correlation_id"] = correlation_id
-        visit = _Visit(send, correlation_id)
+        visit, began = _Visit(send, correlation_id), time.perf_counter()
+        with correlated(correlation_id):
+            try:
+                await self._see(scope, receive, visit, known=known)
+            finally:
+                if visit.status:
+                    self._answered(scope, visit.status, time.perf_counter() - began)
+
+    async def _see(self, scope: Scope, receive: Receive, visit: _Visit, *, known: bool) -> None:
+        headers = Headers(scope=dict(scope))
         limit = self._limit(scope)
         refused = problem("FL-API-010", place="X-Request-ID") if not known else _refusal(headers, limit)
         if refused is not None:
@@ -84,9 +94,8 @@ class Door:
         except ClientDisconnect:
             return  # nobody is there to be told
         except Exception as error:  # noqa: BLE001  (the last resort: whatever failed, no detail leaves the house)
-            # the text of an exception may quote what came in, so only its kind and the way to it are logged
-            way = "".join(traceback.format_tb(error.__traceback__))
-            _LOG.error("%s %s %s\n%s", visit.correlation_id, scope["method"], type(error).__name__, way)
+            # the text of an exception may quote what came in: logs writes its kind and the way to it alone
+            _LOG.error("request failed: %s", scope["method"], exc_info=error)
             if not visit.begun:
                 await visit.tell(problem("FL-API-012"))
 
@@ -122,12 +131,12 @@ class _Visit:
     """One answer on its way out: gets its headers, and it is known whether it has begun."""
 
     def __init__(self, send: Send, correlation_id: str) -> None:
-        self._send, self.correlation_id, self.begun = send, correlation_id, False
+        self._send, self.correlation_id, self.begun, self.status = send, correlation_id, False, 0
 
     async def send(self, message: Message) -> None:
         """Pass a message on; the first one carries the headers every answer has."""
         if message["type"] == "http.response.start":
-            self.begun = True
+            self.begun, self.status = True, int(message["status"])
             given = [pair for pair in message["headers"] if pair[0] not in _OURS]
             message["headers"] = [*given, (b"x-correlation-id", self.correlation_id.encode()), *_SECURITY]
         await self._send(message)

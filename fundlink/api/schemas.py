@@ -94,4 +94,6 @@ SHAPES: dict[str, Shape] = {
     ),
     "Profiles": _object(profiles=_list(_object(name=_TEXT, label=_TEXT, edition=_TEXT, messages=_list(_TEXT)))),
     "Health": _object(ok=_TRUTH),
+    "Ready": _object(ok=_TRUTH, checks=_list("ReadyCheck")),
+    "ReadyCheck": _object(name=_TEXT, ok=_TRUTH, detail=_TEXT),
 }  # fmt: skip

@@ -10,12 +10,14 @@ import asyncio
 import ipaddress
 import logging
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from prometheus_client import CollectorRegistry, start_http_server
 
-from fundlink import bootstrap
+from fundlink import bootstrap, logs
 from fundlink.api.app import create_app
 from fundlink.config import Settings
 from fundlink.domain.errors import ConfigurationError
@@ -30,6 +32,7 @@ _LOG = logging.getLogger("fundlink.work")
 def serve(settings: Settings) -> None:
     """Serve until told to stop. On SQLite the worker is part of it; on PostgreSQL what comes in is handed to the workers there are."""
     _check_address(settings)
+    logs.configure(settings.log_format, settings.log_level)
     rooms = bootstrap.build(settings)
     with bootstrap.owner(rooms):
         from fundlink.jobs.engine import Asker  # noqa: PLC0415  (half a second that only servers and workers need)
@@ -37,15 +40,35 @@ def serve(settings: Settings) -> None:
 
         app = create_app(rooms, settings, workers=None if rooms.store.is_sqlite else Asker(rooms))
         worker = Worker(app.state.api.jobs, settings) if rooms.store.is_sqlite else None
+        app.state.worker_lives = worker.lives if worker is not None else None
         config = uvicorn.Config(
-            app, host=settings.host, port=settings.port, access_log=False, server_header=False, log_level="warning",
+            app, host=settings.host, port=settings.port, access_log=False, server_header=False, log_level="warning", log_config=None,
             lifespan="off", ws="none", timeout_graceful_shutdown=30,
         )  # fmt: skip
         try:
-            with suppress(KeyboardInterrupt):
+            with suppress(KeyboardInterrupt), _own_port(settings, app.state.api.metrics.registry):
                 Server(config, worker).run()
         except SystemExit:  # uvicorn has told why it cannot listen there
             raise ConfigurationError([problem("FL-CFG-001", detail="FUNDLINK_HOST / FUNDLINK_PORT")]) from None
+
+
+@contextmanager
+def _own_port(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
+    """The metrics on a port of their own, where one is named."""
+    if settings.metrics_port is None:
+        yield
+        return
+    try:
+        listening, thread = start_http_server(settings.metrics_port, settings.host, registry)
+    except OSError:
+        raise ConfigurationError([problem("FL-CFG-001", detail="FUNDLINK_METRICS_PORT")]) from None
+    _LOG.info("metrics on port %s", listening.server_port)
+    try:
+        yield
+    finally:
+        listening.shutdown()
+        listening.server_close()
+        thread.join(10)
 
 
 def _check_address(settings: Settings) -> None:

@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from fundlink import __version__
-from fundlink.cli import absence, accounts, admin, books, cases, messages, settling, tools, verbs
+from fundlink.cli import absence, accounts, admin, books, cases, messages, settling, tools, upkeep, verbs
 from fundlink.domain.errors import BusyError, ConfigurationError, FundlinkError, NotKeptError, OutcomeUnknownError, ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
 
@@ -37,6 +37,7 @@ admin.register(app)
 settling.register(app)
 accounts.register(app)
 cases.register(app)
+upkeep.register(app)
 tools.register(app)
 
 

@@ -110,10 +110,10 @@ def forget_gateway(as_json: Json = False) -> int:
 
 def verify(as_json: Json = False) -> int:
     """守るべき約束（不変条件）を、書き込みとは別の SQL で確かめる。"""
-    from fundlink.store import verify as checker
+    from fundlink.desk import upkeep
 
     with jobs() as work:
-        result: dict[str, Any] = checker.verify(work.rooms.store)
+        result: dict[str, Any] = upkeep.check(work.rooms)
     emit(result, as_json=as_json, words=lambda r: "\n".join(f"{i['id']} {'適合' if i['ok'] else '不適合'} {i['checked']:,} 件 {i['detail']}" for i in r["invariants"]))  # fmt: skip
     return 0 if result["ok"] else 1
 

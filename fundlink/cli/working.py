@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any
 
-from fundlink import bootstrap
+from fundlink import bootstrap, logs
 from fundlink.cli.show import emit
 from fundlink.config import Settings
 from fundlink.domain.errors import ConfigurationError
@@ -23,6 +23,7 @@ def work(settings: Settings, *, on_request: bool = False, again: str = "") -> in
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
+    logs.configure(settings.log_format, settings.log_level)
     rooms = _rooms(settings, stop, wait=bool(again))
     if rooms is None:
         return 0

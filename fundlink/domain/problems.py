@@ -594,6 +594,48 @@ CATALOGUE: dict[str, Meaning] = {
         "空き容量・権限・接続を確かめ、同じコマンドをもう一度行ってください。確定した分は残っています。",
         "Check space, rights and connection and run the same command again; what was committed is kept.",
     ),
+    "FL-UPG-001": _error(
+        "データベースはこのプログラムより新しい版のものです（データベース {actual}、プログラム {expected}）。",
+        "The database belongs to a later version (database {actual}, program {expected}).",
+        "新しい版のプログラムを使ってください。前の版に戻すときは、その版で取ったバックアップを空のデータベースに復元します。",
+        "Use the later version; to go back, restore a backup of the earlier version into an empty database.",
+    ),
+    "FL-UPG-002": _error(
+        "移行または復元のあとに、参照先のない行が残ります。",
+        "Rows would be left without the rows they refer to.",
+        "何も変えていません。バックアップを保管し、問い合わせてください。",
+        "Nothing was changed. Keep the backup and report it.",
+    ),
+    "FL-BAK-001": _error(
+        "バックアップとして読めません（{detail}）。",
+        "The file cannot be read as a backup ({detail}).",
+        "別のバックアップを使ってください。何も変えていません。",
+        "Use another backup; nothing was changed.",
+    ),
+    "FL-BAK-002": _error(
+        "新しい版で取ったバックアップです（バックアップ {actual}、プログラム {expected}）。",
+        "The backup was taken by a later version (backup {actual}, program {expected}).",
+        "その版以降のプログラムで復元してください。",
+        "Restore it with that version or a later one.",
+    ),
+    "FL-BAK-003": _error(
+        "復元先のデータベースが空ではありません。",
+        "The database to restore into is not empty.",
+        "空の FUNDLINK_HOME または空のデータベースを指定してください。",
+        "Name an empty FUNDLINK_HOME or an empty database.",
+    ),
+    "FL-BAK-004": _error(
+        "ここにある鍵は、バックアップを取ったときの鍵ではありません（必要な証明書 SHA-256 {expected}、ここにあるもの {actual}）。",
+        "The keys here are not those of the backup (certificate wanted {expected}, found {actual}).",
+        "keys フォルダーを空にするか、元の鍵を置いてから、もう一度行ってください。",
+        "Empty the keys folder or put the original keys there, then try again.",
+    ),
+    "FL-BAK-005": _error(
+        "復元した台帳の値が、バックアップに記した値と違います。",
+        "The restored ledger does not have the hash that the backup states.",
+        "何も変えていません。別のバックアップを使い、このファイルは保管して問い合わせてください。",
+        "Nothing was changed. Use another backup, keep this one and report it.",
+    ),
     "FL-CFG-001": _error(
         "設定が正しくありません（{detail}）。",
         "The configuration is wrong ({detail}).",

@@ -61,6 +61,10 @@ class Worker:
             thread.start()
         return name
 
+    def lives(self) -> bool:
+        """Whether all that it began still runs."""
+        return self._engine is not None and all(thread.is_alive() for thread in self._threads)
+
     def stop(self) -> None:
         """End after the steps in hand; what is not done goes on at the next start, or with another worker."""
         self._stop.set()
@@ -83,7 +87,7 @@ class Worker:
             except (BusyError, OutcomeUnknownError) as error:
                 tell({"problems": problems_json([problem("FL-LCK-001" if isinstance(error, BusyError) else "FL-GTW-002")])})
             except Exception as error:  # noqa: BLE001  (a round that failed must not end all rounds)
-                _LOG.error("round failed: %s", type(error).__name__)
+                _LOG.error("round failed", exc_info=error)
             self._stop.wait(self._settings.interval_s)
 
     def _ask_for_what_is_due(self) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def _compose_some(rooms: Rooms, code: str, after: int) -> tuple[Any, int]:
     done = 0
     with rooms.store.write() as connection, ThreadPoolExecutor(1) as checking:
         bills.hold(connection, code)
-        prefix = f"P{code}-{rooms.today().replace('-', '')}-"
+        prefix = messages.message_prefix(code, rooms.today().replace("-", ""))
         number = messages.next_message_number(connection, prefix)
         waiting: _Chosen | None = None
         for _ in range(_MESSAGES_HELD):

@@ -82,16 +82,24 @@ def next_serials(connection: Connection, municipality_code: str, size: int, file
     """Reserve ``size`` serial numbers of a municipality's institution; the first of them."""
     hold(connection, municipality_code)
     institution_code = municipality_code[:5]
-    first = bulk.scalar(
-        connection,
-        "SELECT first + size FROM serial_block WHERE institution_code = :code ORDER BY first DESC LIMIT 1",
-        code=institution_code,
-    )
+    last = "SELECT first + size FROM serial_block WHERE institution_code = :code ORDER BY first DESC LIMIT 1"
+    first = bulk.scalar(connection, last, code=institution_code) or bulk.scalar(connection, last, code="")
     first = int(first) if first is not None else 1
     bulk.insert_rows(
         connection, "serial_block", ("institution_code", "first", "size", "file_id"), [(institution_code, first, size, file_id)]
     )
     return first
+
+
+def leave_serials(connection: Connection, floor: int) -> None:
+    """No number below this one is handed out any more, to institutions that are known and to those that come (under no code)."""
+    bulk.run(
+        connection,
+        """INSERT INTO serial_block (institution_code, first, size, file_id)
+           SELECT c.code, CAST(:floor AS BIGINT) - 1, 1, 0 FROM (SELECT DISTINCT institution_code AS code FROM municipality UNION SELECT '') c
+           WHERE NOT EXISTS (SELECT 1 FROM serial_block b WHERE b.institution_code = c.code AND b.first + b.size >= :floor)""",
+        floor=floor,
+    )
 
 
 def staged_up_to(connection: Connection, file_id: int) -> int:

@@ -34,11 +34,11 @@ def insert_rows(connection: Connection, table: str, columns: Sequence[str], rows
     driver = connection.connection.driver_connection
     assert driver is not None
     with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-        for block in _blocks(rows, len(columns)):
+        for block in copy_text(rows, len(columns)):
             copy.write(block)
 
 
-def _blocks(rows: Iterable[Sequence[Any]], width: int) -> Iterator[bytes]:
+def copy_text(rows: Iterable[Sequence[Any]], width: int) -> Iterator[bytes]:
     """Rows as COPY wants to read them, some thousand at a time; written value by value they cost three times as much."""
     rest = iter(rows)
     while block := list(islice(rest, COPIED_ROWS)):

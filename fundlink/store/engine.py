@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,7 +16,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from fundlink.domain.errors import BusyError, NotKeptError
+from fundlink.domain.errors import BusyError, NotKeptError, ProblemError
+from fundlink.domain.problems import problem
 from fundlink.store import audit, bulk
 from fundlink.store.checkpoints import Checkpoints
 
@@ -79,6 +80,24 @@ class Store:
             yield connection
 
     @contextmanager
+    def reshaping(self) -> Iterator[Connection]:
+        """As ``together``, for work that rebuilds or fills whole tables: SQLite looks at foreign keys once, before the commit.
+
+        Its way of altering a table is to make another one and to drop the first, which would take the rows that refer to it along.
+        """
+        joined: Connection | None = getattr(self._mine, "connection", None)
+        if joined is not None:
+            yield joined
+            return
+        with self._transaction(unchecked=self.is_sqlite) as (connection, transaction):
+            with self._joined(connection):
+                yield connection
+            audit.chain(connection)
+            if self.is_sqlite and connection.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
+                raise ProblemError([problem("FL-UPG-002")])
+            _commit(transaction)
+
+    @contextmanager
     def rehearsal(self) -> Iterator[None]:
         """Everything inside runs for real in one transaction that is taken back at the end (dry run)."""
         with self._transaction() as (connection, transaction):
@@ -96,8 +115,8 @@ class Store:
             self._mine.connection = before
 
     @contextmanager
-    def _transaction(self) -> Iterator[tuple[Connection, sa.engine.RootTransaction]]:
-        with self._one_writer(), self.engine.connect() as plain:
+    def _transaction(self, *, unchecked: bool = False) -> Iterator[tuple[Connection, sa.engine.RootTransaction]]:
+        with self._one_writer(), self.engine.connect() as plain, _foreign_keys_off(plain) if unchecked else nullcontext():
             connection = plain.execution_options(**{_WRITES: True})
             transaction = connection.begin()
             audit.begin(connection)
@@ -172,6 +191,19 @@ def _commit(transaction: sa.engine.RootTransaction) -> None:
         transaction.commit()
     except (DBAPIError, OperationalError) as error:
         raise NotKeptError("commit") from error
+
+
+@contextmanager
+def _foreign_keys_off(plain: Connection) -> Iterator[None]:
+    """SQLite takes this only outside a transaction, so it goes past the one that SQLAlchemy would begin."""
+    driver: Any = plain.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        if plain.in_transaction():
+            plain.rollback()
+        driver.execute("PRAGMA foreign_keys=ON")
 
 
 def _let_go(connection: Connection, held: list[tuple[str, dict[str, str]]]) -> None:

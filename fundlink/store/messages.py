@@ -250,3 +250,14 @@ def next_message_number(connection: Connection, prefix: str) -> int:
 def note_numbered(connection: Connection, prefix: str, number: int, at: str) -> None:
     """Message ids with this prefix are given as far as this number."""
     marks.move(connection, _NUMBERED + prefix, number, at)
+
+
+def leave_numbers(connection: Connection, day: str, number: int, at: str) -> None:
+    """Message ids of this day (YYYYMMDD) up to this number are given to nobody: they may have left before a restore."""
+    for (code,) in bulk.rows(connection, "SELECT code FROM municipality ORDER BY code"):
+        note_numbered(connection, message_prefix(code, day), number, at)
+
+
+def message_prefix(municipality_code: str, day: str) -> str:
+    """How the message ids of a municipality and day (YYYYMMDD) begin."""
+    return f"P{municipality_code}-{day}-"

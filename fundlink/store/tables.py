@@ -961,4 +961,15 @@ class Audit(SQLModel, table=True):
     hash: str
 
 
+class Upkeep(SQLModel, table=True):
+    """A backup that was taken, a check of the invariants that was run; the newest of a kind is what an operator is shown."""
+
+    __table_args__ = (sa.Index("upkeep_by_kind", "kind", "id"),)
+    id: int = _key()
+    kind: str  # backup | verify
+    ok: int
+    detail: str = "{}"
+    at: str
+
+
 METADATA = SQLModel.metadata

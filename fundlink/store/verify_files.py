@@ -21,12 +21,12 @@ _KINDS = (("receipt", "amount_yen"), ("settlement", "gross_yen"), ("bank_credit"
 def counts(connection: Connection) -> tuple[int, int]:
     """I-14: read = accepted + rejected in records, rejected rows and yen are as stored, and each rejected row has its reason."""
     looked_at = broken = 0
-    found = connection.execution_options(yield_per=1000).execute(
+    found = connection.execute(
         sa.text(
             """SELECT e.summary, COALESCE(r.n, 0), COALESCE(r.yen, 0) FROM file_event e LEFT JOIN (
                  SELECT file_id, COUNT(*) AS n, SUM(yen) AS yen FROM rejected_row GROUP BY file_id) r ON r.file_id = e.file_id
                WHERE e.event = 'accepted'"""
-        )
+        ).execution_options(yield_per=1000)
     )
     for summary, stored, yen in found:
         told = json.loads(summary)
@@ -49,7 +49,7 @@ def controls(connection: Connection) -> tuple[int, int]:
     broken = sum(_count(connection, _OTHER_SUMS.format(kind=kind, yen=yen)) for kind, yen in _KINDS)
     broken += sum(_count(connection, _NOT_APPLIED.format(kind=kind)) for kind, _ in _KINDS)
     broken += _count(connection, _NOT_ACCEPTED)
-    heads = connection.execution_options(yield_per=500).execute(sa.text(_HEADS), {"bytes": _HEAD_BYTES})
+    heads = connection.execute(sa.text(_HEADS).execution_options(yield_per=500), {"bytes": _HEAD_BYTES})
     broken += sum(_differs(bytes(head), records, yen) for records, yen, head in heads)
     return looked_at, broken
 

@@ -46,7 +46,8 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 def test_a_process_serves_and_owns_its_folder(address: str, tmp_path: Path) -> None:
     with httpx2.Client(base_url=address) as client:
-        assert client.get("/readyz").json() == {"ok": True}
+        ready = client.get("/readyz").json()
+        assert (ready["ok"], [told["name"] for told in ready["checks"]]) == (True, ["database", "schema", "keys", "disk", "worker"])
         made = client.put(f"/v1/bills/{KEY}", json={"charge_yen": 5, "due_on": "2026-11-30"}, headers={"Idempotency-Key": "a"})
         assert made.status_code == 201
         assert "server" not in made.headers

@@ -22,7 +22,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "domain",
     )
 )
-GROUND = ("fundlink.config", "fundlink.safe_xml")
+GROUND = ("fundlink.config", "fundlink.logs", "fundlink.safe_xml")
 NEIGHBOURS = {frozenset({"fundlink.pipeline", "fundlink.desk"}), frozenset({"fundlink.api", "fundlink.demo"})}
 """Rooms of one floor that may talk to each other."""
 _FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}

@@ -41,7 +41,7 @@ def test_a_migrated_database_is_left_alone_and_an_empty_one_is_made(database_url
     store = Store(database_url)
     migrate.upgrade(store)
     with store.read() as connection:
-        assert migrate._current(connection) == migrate.HEAD
+        assert migrate.current(connection) == migrate.HEAD
     migrate.upgrade(store)
     assert {table.name for table in METADATA.sorted_tables} | {"alembic_version"} == set(sa.inspect(store.engine).get_table_names())
     store.close()

@@ -55,6 +55,8 @@ def _unsafe(found: Settings) -> Iterator[str]:
         yield "FUNDLINK_GATEWAY_CERTIFICATE"
     if found.now is not None:
         yield "FUNDLINK_NOW"
+    if found.plain_http:
+        yield "FUNDLINK_PLAIN_HTTP"
 
 
 def profile_roots(found: Settings) -> list[Path]:
@@ -106,6 +108,7 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
         gateway=chosen,
         signer=keys.signer,
         trust=GatewayTrust(chosen, keys, found.gateway_certificate),
+        sealing_key=cache(lambda: _sealing_key(folder / "keys")),
         clock=_clock(found),
         confirmation_numbers=_numbers(found.seed),
         folder=folder,
@@ -189,6 +192,20 @@ class Keys:
             key, certificate = make_demo_identity("fundlink demo adapter")
             core_files.put(self.certificate, [certificate])
             core_files.put(self.key, [key], mode=0o600)
+
+
+def _sealing_key(folder: Path) -> bytes:
+    """The key that second factors are sealed with, made on first use; a file that only its owner reads."""
+    path = folder / "sealing.key"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / "make.lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not path.exists():
+            core_files.put(path, [os.urandom(32)], mode=0o600)
+    key = path.read_bytes()
+    if path.stat().st_mode & 0o077 or len(key) != 32:
+        raise ConfigurationError([problem("FL-CFG-003", detail=f"{path.name}: chmod 600, 32 bytes")])
+    return key
 
 
 def _fingerprint(path: Path) -> str:

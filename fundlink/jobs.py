@@ -233,10 +233,10 @@ class Jobs:
         with self._stream("desk"):
             return acts.prepare(self.rooms, asked)
 
-    def approve_act(self, act_id: int, who: str) -> Ticket:
+    def approve_act(self, act_id: int, who: str, *, sha256: str = "") -> Ticket:
         """Another one approves, and it is carried out."""
         with self._stream("desk"):
-            return acts.approve(self.rooms, act_id, who)
+            return acts.approve(self.rooms, act_id, who, sha256=sha256)
 
     def refuse_act(self, act_id: int, who: str, note: str) -> Ticket:
         """Another one says no."""

@@ -10,6 +10,8 @@ from typing import Any
 from fundlink.desk import grounds
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import problem
+from fundlink.pipeline import people
+from fundlink.pipeline.people import Needs
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile.case_kinds import KINDS, OVERPAID_NEXT, kind_of, reason_words
 from fundlink.reconcile.verbs import BY_NAME, verbs_for
@@ -99,9 +101,10 @@ def assign(rooms: Rooms, name: str, owner: str, who: str) -> dict[str, Any]:
         row = cases.find(connection, kind.name, name, grounds.confirm_before(rooms)) if kind else None
         if row is None:
             raise ProblemError([problem("FL-ACT-005", place=name)])
-        cases.assign(connection, name, owner.strip(), by=who.strip(), at=rooms.now())
+        who = people.one(rooms, connection, who, Needs("cases.assign", row.municipality_code))
+        cases.assign(connection, name, owner.strip(), by=who, at=rooms.now())
         audit.append(
-            connection, audit.Entry(who.strip(), "case.assign", f"case:{name}", {"owner": owner.strip(), "before": row.owner}, rooms.now())
+            connection, audit.Entry(who, "case.assign", f"case:{name}", {"owner": owner.strip(), "before": row.owner}, rooms.now())
         )
     return {"case": name, "owner": owner.strip(), "before": row.owner}
 

@@ -48,6 +48,7 @@ class Rooms:
     gateway: Gateway
     signer: Callable[[], Signer]
     trust: Trust
+    sealing_key: Callable[[], bytes]  # 256 bits that seal second factors and sign forms
     clock: Callable[[], dt.datetime]
     confirmation_numbers: Callable[[int], Sequence[str]]
     folder: Path

@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from fundlink import __version__
-from fundlink.cli import absence, admin, books, cases, settling, tools, verbs
+from fundlink.cli import absence, admin, books, cases, settling, tools, users, verbs
 from fundlink.domain.errors import BusyError, ConfigurationError, FundlinkError, NotKeptError, OutcomeUnknownError, ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
 
@@ -36,6 +36,7 @@ admin.register(app)
 settling.register(app)
 cases.register(app)
 tools.register(app)
+users.register(app)
 
 
 @app.command("version", help="版を表示する。")

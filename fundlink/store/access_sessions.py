@@ -43,7 +43,7 @@ class Session(NamedTuple):
 class Failures(NamedTuple):
     """Failures in a row for one login, and when the last one was."""
 
-    count: int
+    number: int
     last_at: str
 
 

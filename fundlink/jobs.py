@@ -19,6 +19,7 @@ from fundlink.desk import acts, queue
 from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import Problem, problem
+from fundlink.domain.scope import EVERYWHERE, Scope
 from fundlink.domain.values import is_municipality_code
 from fundlink.pipeline import Rooms, Ticket, absence, bank, closing, papers, unpaid
 from fundlink.pipeline.days import show_day
@@ -215,13 +216,13 @@ class Jobs:
         with self._stream("desk"):
             return desk.waive(self.rooms, ticket)
 
-    def cases(self, filters: Mapping[str, str | None], after: tuple[str, str] | None = None, limit: int = queue.PAGE) -> Ticket:
-        """Open cases, oldest first; reads only."""
-        return queue.page(self.rooms, filters, after, limit)
+    def cases(self, filters: Mapping[str, str | None], after: tuple[str, str] | None = None, limit: int = queue.PAGE, *, scope: Scope = EVERYWHERE) -> Ticket:  # fmt: skip
+        """Open cases in scope, oldest first; reads only."""
+        return queue.page(self.rooms, filters, after, limit, scope=scope)
 
-    def case(self, name: str) -> Ticket:
-        """One case with all about it; reads only."""
-        return queue.show(self.rooms, name)
+    def case(self, name: str, *, scope: Scope = EVERYWHERE) -> Ticket:
+        """One case in scope with all about it; reads only."""
+        return queue.show(self.rooms, name, scope=scope)
 
     def assign_case(self, name: str, owner: str, who: str) -> Ticket:
         """Who looks after a case."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
+from fundlink.domain.scope import EVERYWHERE, Scope
 from fundlink.domain.states import FILE_EVENTS, in_japanese
 from fundlink.domain.values import is_municipality_code
 from fundlink.pipeline import absence, people
@@ -25,13 +26,13 @@ _WHY = {"paid": "納付済み", "changed": "変更済み", "reissued": "再発�
 _REISSUABLE = ("issued", "registered", "refused", "expired")
 
 
-def find_bill(rooms: Rooms, name: str, municipality_code: str | None = None) -> BillView:
-    """The bill named by its key (``~`` between the parts) or by its 連携キー; ProblemError FL-BIL-004 / 006."""
+def find_bill(rooms: Rooms, name: str, municipality_code: str | None = None, *, scope: Scope = EVERYWHERE) -> BillView:
+    """The bill in scope named by its key (``~`` between the parts) or by its 連携キー; ProblemError FL-BIL-004 / 006."""
     with rooms.store.read() as connection:
         found = lookup.bill_by_key(connection, name)
-        if found is not None:
+        if found is not None and scope.covers(found.municipality_code, found.department_code):
             return found
-        several = lookup.bills_by_core_key(connection, name, municipality_code)
+        several = lookup.bills_by_core_key(connection, name, municipality_code, scope)
     if len(several) > 1:
         raise ProblemError([problem("FL-BIL-006", count=len(several))])
     if not several:

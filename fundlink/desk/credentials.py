@@ -97,3 +97,8 @@ def change_password(rooms: Rooms, visitor: Visitor, old: str, new: str) -> int:
             access_sessions.end_session(connection, one.id_sha256, "password", now)
         audit.append(connection, audit.Entry(known.person_id, "users.password", f"person:{known.person_id}", {"ended": len(others)}, now))
     return len(others)
+
+
+def address_of(secret: str, login: str) -> str:
+    """What an authenticator reads, for a factor whose first code was wrong."""
+    return second_factor.address(secret, login)

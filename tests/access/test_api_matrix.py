@@ -123,9 +123,9 @@ def asked(stage: Stage, name: str, place: Place, shown: str | None) -> Told:
         named = place.bill.replace("0000000000000001", "0000000000000002")
         return vendor.write("POST", f"/v1/bills/{named}/reissue", {"by": "a", "approved_by": "b"}, **headers)
     assert name == "intake_sent", f"route {name} is not asked for anywhere: write its call here"
-    body = b"".join(vendor.world.jobs.rooms.profile("standard").message("billing").writer(bills(1, municipality_code=place.municipality)))
+    file = b"".join(vendor.world.jobs.rooms.profile("standard").message("billing").writer(bills(1, municipality_code=place.municipality)))
     address = f"/v1/intakes?profile=standard&dry_run=true&municipality={place.municipality}"
-    return vendor.write("POST", address, body, **{"Content-Type": "text/csv", **headers})
+    return vendor.write("POST", address, file, **{"Content-Type": "text/csv", **headers})
 
 
 def test_every_route_has_its_row(stage: Stage) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from fundlink.desk import trail
 from fundlink.domain.errors import ProblemError
-from fundlink.store import audit
+from fundlink.store import audit, bulk
 from tests.builders import World
 
 ENTRIES, TAMPERINGS = 40, 10_000
@@ -27,7 +27,7 @@ def _filled(world: World, count: int = ENTRIES) -> list[Row]:
 
 def _walked(rows: list[Row], kept: tuple[int, str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What verify says of these rows: the same code that reads them from the database, without the database."""
-    monkeypatch.setattr(audit.bulk, "stream", lambda _connection, _statement: iter(rows))
+    monkeypatch.setattr(bulk, "stream", lambda _connection, _statement: iter(rows))
     return audit.verify(None, kept)  # type: ignore[arg-type]
 
 
@@ -83,7 +83,8 @@ def test_a_head_is_ours_or_refused_and_a_cut_tail_is_found(world: World) -> None
     kept = json.dumps(head).encode()
     _filled(world, 2)
     assert trail.verify(rooms, kept) == {"ok": True, "entries": 7, "first_bad": None}
-    for spoiled in ({**head, "seq": 4}, {**head, "hash": "0" * 64}, {**head, "at": "x"}, {**head, "signature": "AAAA"}, {"seq": 1}, []):
+    wrong: list[Any] = [{**head, "seq": 4}, {**head, "hash": "0" * 64}, {**head, "at": "x"}, {**head, "signature": "AAAA"}, {"seq": 1}, []]
+    for spoiled in wrong:
         with pytest.raises(ProblemError, match="FL-AUD-001"):
             trail.verify(rooms, json.dumps(spoiled).encode())
     with rooms.store.engine.begin() as connection:

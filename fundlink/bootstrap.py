@@ -20,6 +20,7 @@ from fundlink.connectors import core_files
 from fundlink.connectors.eltax import EltaxGateway
 from fundlink.connectors.gateway import Gateway
 from fundlink.connectors.identity import Signer, fingerprint, make_demo_identity
+from fundlink.desk import throwaway
 from fundlink.domain.calendar import CalendarProfile
 from fundlink.domain.errors import BusyError, ConfigurationError
 from fundlink.domain.problems import problem
@@ -100,7 +101,7 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
     _migrated(store)
     chosen = gateway or EltaxGateway(found.gateway_url, timeout_s=found.gateway_timeout_s, attempts=found.gateway_attempts)
     keys = Keys(folder / "keys", production=found.environment == "production")
-    return Rooms(
+    rooms = Rooms(
         store=store,
         profile=profile_loader(found),
         calendar=calendar_loader(found),
@@ -117,6 +118,12 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
         message_records=found.message_records,
         progress=progress or _silent,
     )
+    try:
+        throwaway.refuse_in_production(rooms)
+    except ConfigurationError:
+        rooms.close()
+        raise
+    return rooms
 
 
 def _silent(label: str, done: int, total: int | None) -> None:

@@ -891,6 +891,12 @@ CATALOGUE: dict[str, Meaning] = {
         "`fundlink users key list` で確かめてください。",
         "See `fundlink users key list`.",
     ),
+    "FL-AUTH-015": _error(
+        "実際の利用者が登録されたデータ置き場では、デモを動かせません。",
+        "The demo does not run where real persons are registered.",
+        "別の `FUNDLINK_HOME`（空のフォルダー）を指定してください。",
+        "Name another, empty `FUNDLINK_HOME`.",
+    ),
     "FL-4EY-001": _error(
         "準備した人と承認する人が同じ職員です。",
         "The one who prepared it and the one who approves it are one person.",

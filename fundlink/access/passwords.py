@@ -49,11 +49,18 @@ def _faults(text: str, known: list[str]) -> Iterator[str]:
 
 
 def _is_common(plain: str) -> bool:
-    """On the list, a few characters repeated, or pieces of a keyboard and an alphabet only."""
+    """On the list, a few characters repeated, or pieces of a keyboard and an alphabet and little else."""
     bare = "".join(character for character in plain if character.isalnum())
     stem = bare.rstrip("0123456789")
     repeated = any(plain == (plain[:size] * len(plain))[: len(plain)] for size in range(1, 5))
-    return plain in common() or bare in common() or stem in common() or len(set(plain)) < 5 or repeated or not _without_runs(bare)
+    return (
+        plain in common()
+        or bare in common()
+        or stem in common()
+        or len(set(plain)) < 5
+        or repeated
+        or len(_without_runs(bare)) < _SHORTEST_WORD
+    )
 
 
 def _without_runs(text: str) -> str:

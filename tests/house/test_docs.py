@@ -92,12 +92,12 @@ def wrong(call: Call) -> str | None:
         return None if set(call.options) <= {"--help", "--json"} else "options without a command"
     if not call.words[0].isascii():
         return None  # fundlink コマンド名: a placeholder
-    one, two = call.words[0], " ".join(call.words[:2])
-    name = two if two in commands() else one
-    if name not in commands():
+    one = call.words[0]
+    name = next((named for size in (3, 2, 1) if (named := " ".join(call.words[:size])) in commands()), "")
+    if not name:
         return f"no command {one}"
-    if name == one and len(call.words) > 1 and any(other.startswith(one + " ") for other in commands()):
-        return f"no command {two}"
+    if len(call.words) > len(name.split()) and any(other.startswith(name + " ") for other in commands()):
+        return f"no command {' '.join(call.words[: len(name.split()) + 1])}"
     unknown = set(call.options) - commands()[name]
     return f"{name} has no {sorted(unknown)}" if unknown else None
 

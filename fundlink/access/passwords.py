@@ -15,7 +15,7 @@ from typing import Any
 REQUIRED, RECOMMENDED, LONGEST = 12, 15, 128
 AT_ONCE = 2
 _TURN = threading.BoundedSemaphore(AT_ONCE)
-_COMMON = Path(__file__).with_name("common_passwords.txt")
+_FREQUENT = Path(__file__).with_name("frequent_passwords.txt")
 _RUNS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm", "1qaz2wsx3edc4rfv5tgb")
 _SHORTEST_WORD = 4
 
@@ -42,21 +42,21 @@ def _faults(text: str, known: list[str]) -> Iterator[str]:
         yield f"{REQUIRED} 文字以上にしてください（{RECOMMENDED} 文字以上を推奨）。"
     elif len(text) > LONGEST:
         yield f"{LONGEST} 文字以内にしてください。"
-    elif _is_common(plain):
+    elif _is_frequent(plain):
         yield "よく使われる文字列や単純な並びは使えません。"
     if any(word in plain for word in known):
         yield "利用者名・職員番号・氏名を含めることはできません。"
 
 
-def _is_common(plain: str) -> bool:
+def _is_frequent(plain: str) -> bool:
     """On the list, a few characters repeated, or pieces of a keyboard and an alphabet and little else."""
     bare = "".join(character for character in plain if character.isalnum())
     stem = bare.rstrip("0123456789")
     repeated = any(plain == (plain[:size] * len(plain))[: len(plain)] for size in range(1, 5))
     return (
-        plain in common()
-        or bare in common()
-        or stem in common()
+        plain in frequent()
+        or bare in frequent()
+        or stem in frequent()
         or len(set(plain)) < 5
         or repeated
         or len(_without_runs(bare)) < _SHORTEST_WORD
@@ -73,9 +73,9 @@ def _without_runs(text: str) -> str:
 
 
 @cache
-def common() -> frozenset[str]:
+def frequent() -> frozenset[str]:
     """The offline list of passwords that are tried first everywhere."""
-    lines = _COMMON.read_text(encoding="utf-8").splitlines()
+    lines = _FREQUENT.read_text(encoding="utf-8").splitlines()
     return frozenset(line.strip().casefold() for line in lines if line.strip() and not line.startswith("#"))
 
 

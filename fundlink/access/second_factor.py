@@ -25,7 +25,7 @@ def address(secret: str, login: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name=ISSUER)
 
 
-def used_step(secret: str, code: str, now: dt.datetime, last_step: int) -> int | None:
+def used_step(secret: str, code: str, now: dt.datetime, *, last_step: int) -> int | None:
     """The step of time that a code belongs to; None when it is wrong, or its step is not later than the last one used (replay)."""
     import pyotp  # noqa: PLC0415
 

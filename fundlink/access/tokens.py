@@ -50,7 +50,7 @@ def form_token(key: bytes, bound_to: str) -> str:
     return str(_signer(key).dumps(digest(bound_to)[:32]))
 
 
-def is_form_token(key: bytes, token: str, bound_to: str, max_age_s: int) -> bool:
+def is_form_token(key: bytes, token: str, bound_to: str, *, max_age_s: int) -> bool:
     """Whether a token was made for this session, not longer ago than that."""
     from itsdangerous import BadData  # noqa: PLC0415
 

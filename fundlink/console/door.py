@@ -124,7 +124,7 @@ class Door:
             state["form"] = _form(body)
             token = token or str(state["form"].get("csrf", ""))
         held: Held = state["held"]
-        if not token or not tokens.is_form_token(self._rooms.sealing_key(), token, held.bound_to, self._settings.session_s):
+        if not token or not tokens.is_form_token(self._rooms.sealing_key(), token, held.bound_to, max_age_s=self._settings.session_s):
             return refusals.page("FL-AUTH-011", 403), receive
         return None, receive
 

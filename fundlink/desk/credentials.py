@@ -61,7 +61,7 @@ def begin_enrolment(login: str) -> Enrolment:
 def set_up(rooms: Rooms, given: Setup, secret: str, code: str) -> Known:
     """Password and second factor at once, with the set-up secret, which is used up by it; FL-AUTH-002 for a wrong code."""
     known = check_setup(rooms, given)
-    step = second_factor.used_step(secret, code, rooms.clock(), 0)
+    step = second_factor.used_step(secret, code, rooms.clock(), last_step=0)
     if step is None:
         raise ProblemError([problem("FL-AUTH-002")])
     hashed, now = passwords.hashed(given.password), rooms.now()

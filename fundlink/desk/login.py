@@ -110,7 +110,7 @@ def _second(rooms: Rooms, connection: Connection, known: Known, code: str) -> bo
     secret = sealing.opened(rooms.sealing_key(), sealed.secret, _place(known.account_id))
     if secret is None:
         return False
-    step = second_factor.used_step(secret, code, rooms.clock(), access_sessions.last_step(connection, known.account_id))
+    step = second_factor.used_step(secret, code, rooms.clock(), last_step=access_sessions.last_step(connection, known.account_id))
     return step is not None and access_sessions.use_step(connection, known.account_id, step)
 
 

@@ -20,6 +20,7 @@ from fundlink.connectors import core_files
 from fundlink.connectors.eltax import EltaxGateway
 from fundlink.connectors.gateway import Gateway
 from fundlink.connectors.identity import Signer, fingerprint, make_demo_identity
+from fundlink.desk import throwaway
 from fundlink.domain.calendar import CalendarProfile
 from fundlink.domain.errors import BusyError, ConfigurationError
 from fundlink.domain.problems import problem
@@ -55,6 +56,8 @@ def _unsafe(found: Settings) -> Iterator[str]:
         yield "FUNDLINK_GATEWAY_CERTIFICATE"
     if found.now is not None:
         yield "FUNDLINK_NOW"
+    if found.plain_http:
+        yield "FUNDLINK_PLAIN_HTTP"
 
 
 def profile_roots(found: Settings) -> list[Path]:
@@ -102,7 +105,7 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
         _migrated(store)
     chosen = gateway or EltaxGateway(found.gateway_url, timeout_s=found.gateway_timeout_s, attempts=found.gateway_attempts)
     keys = Keys(folder / "keys", production=found.environment == "production")
-    return Rooms(
+    rooms = Rooms(
         store=store,
         profile=profile_loader(found),
         calendar=calendar_loader(found),
@@ -110,6 +113,7 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
         gateway=chosen,
         signer=keys.signer,
         trust=GatewayTrust(chosen, keys, found.gateway_certificate),
+        sealing_key=cache(lambda: _sealing_key(folder / "keys")),
         clock=_clock(found),
         confirmation_numbers=_numbers(found.seed),
         lot=random.Random(found.seed).random if found.seed is not None else random.SystemRandom().random,  # noqa: S311  (asked for)
@@ -119,6 +123,12 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
         message_records=found.message_records,
         progress=progress or _silent,
     )
+    try:
+        throwaway.refuse_in_production(rooms)
+    except ConfigurationError:
+        rooms.close()
+        raise
+    return rooms
 
 
 def _silent(label: str, done: int, total: int | None) -> None:
@@ -194,6 +204,20 @@ class Keys:
             key, certificate = make_demo_identity("fundlink demo adapter")
             core_files.put(self.certificate, [certificate])
             core_files.put(self.key, [key], mode=0o600)
+
+
+def _sealing_key(folder: Path) -> bytes:
+    """The key that second factors are sealed with, made on first use; a file that only its owner reads."""
+    path = folder / "sealing.key"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / "make.lock").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not path.exists():
+            core_files.put(path, [os.urandom(32)], mode=0o600)
+    key = path.read_bytes()
+    if path.stat().st_mode & 0o077 or len(key) != 32:
+        raise ConfigurationError([problem("FL-CFG-003", detail=f"{path.name}: chmod 600, 32 bytes")])
+    return key
 
 
 def _fingerprint(path: Path) -> str:

@@ -64,6 +64,13 @@ class Settings(BaseSettings):
         default=1_048_576, ge=1024, description="API 本文の上限（一括取込を除く） / API body limit but for bulk intake"
     )
     max_upload_bytes: int = Field(default=2_147_483_648, ge=1024, description="一括取込の上限 / bulk intake limit")
+    session_idle_s: int = Field(default=1_800, ge=60, description="操作がないとログインが切れる秒数 / idle limit of a login")
+    session_s: int = Field(default=36_000, ge=60, description="ログインが切れるまでの秒数 / absolute limit of a login")
+    step_up_s: int = Field(default=600, ge=30, description="確認コードが有効な秒数（お金の操作） / how long a second factor counts")
+    plain_http: bool = Field(
+        default=False, description="自分の機械だけの http で画面を使う（production では不可） / console over http on localhost"
+    )
+    rate_per_s: int = Field(default=500, ge=1, description="API キー 1 つの 1 秒あたりの要求数 / requests a second and key")
     interval_s: float = Field(default=60.0, gt=0, description="work / serve が道を一巡する間隔 / pause between rounds of the worker")
     worker: str = Field(
         default="",

@@ -1,6 +1,6 @@
 """The application: routes, the door around them, and what each failure is answered with.
 
-``create_app`` is called by server and by tests. There is no login yet; server keeps it away from other machines.
+``create_app`` is called by server and by tests. Who calls is found in callers; server keeps it away from other machines.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 
 from fundlink.api import bill_writes, bills, cases, feeds, health, intakes, metrics
 from fundlink.api.answers import problem_answer
+from fundlink.api.callers import Gate, admitted
 from fundlink.api.context import UPLOADS_AT_ONCE, Api, correlation_of, sent
 from fundlink.api.door import Door
 from fundlink.api.health import schema_of
@@ -36,7 +37,7 @@ _UNAVAILABLE = (BusyError, OutcomeUnknownError, sa.exc.OperationalError, sa.exc.
 def create_app(rooms: Rooms, settings: Settings, *, workers: Workers | None = None) -> FastAPI:
     """The API over these rooms. The caller owns the data folder. With ``workers`` files are taken in by them."""
     # pages that explain the API would load scripts from elsewhere, so there are none; /openapi.json is the description
-    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=[Depends(known_queries)])
+    app = FastAPI(docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=[Depends(admitted), Depends(known_queries)])
     counted = metrics.Metrics(rooms)
     app.state.api = Api(
         rooms=rooms,
@@ -47,6 +48,7 @@ def create_app(rooms: Rooms, settings: Settings, *, workers: Workers | None = No
         schema=schema_of(rooms),
         metrics=counted,
     )
+    app.state.gate = Gate(rooms, settings)
     app.include_router(bill_writes.puts)  # first, so that it is found first
     for module in (intakes, bill_writes, bills, feeds, cases, health):
         app.include_router(module.routes)
@@ -61,7 +63,9 @@ def create_app(rooms: Rooms, settings: Settings, *, workers: Workers | None = No
 
 def _handler(tell: Any) -> Any:
     async def handle(request: Request, error: Exception) -> Response:
-        answer = problem_answer(tell(error), correlation_of(request))
+        told = list(tell(error))
+        answer = problem_answer(told, correlation_of(request))
+        await request.app.state.gate.note(request, told, answer.status)
         kept = getattr(error, "headers", None) or {}
         return sent(answer._replace(headers=(*answer.headers, *kept.items())))
 

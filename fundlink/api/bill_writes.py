@@ -18,6 +18,7 @@ from fundlink.api.answers import Answer, json_answer
 from fundlink.api.bill_lots import shown_bill, take
 from fundlink.api.bill_rows import PROFILE, Row, cancellation_of, row_of
 from fundlink.api.bodies import json_body, optional_json_body, strict_object
+from fundlink.api.callers import Who, caller_of
 from fundlink.api.context import Api, Correlation, Here, api_of, correlation_of, sent
 from fundlink.api.once import keyed, wants_key
 from fundlink.api.queries import Municipality
@@ -25,6 +26,7 @@ from fundlink.api.straight import StraightWrite
 from fundlink.api.wording import bill_sent, cancel_sent, described, reissue_sent
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
+from fundlink.domain.scope import Scope
 from fundlink.domain.states import in_japanese
 from fundlink.store.lookup import BillView
 
@@ -41,6 +43,8 @@ async def put_bill(request: Request, name: str) -> Response:
         line, code = row_of(name, body)
     except ProblemError as error:
         return sent(await api.once.single(write, _refusing(error)))
+    if code is not None and not caller_of(request).scope.covers(code):
+        raise ProblemError([problem("FL-BIL-004")])  # what belongs to others is not there
     return sent(await api.once.row(write, Row(name, code, line, correlation_of(request)), partial(take, api)))
 
 
@@ -55,14 +59,14 @@ def _refusing(error: ProblemError) -> Callable[[Connection], Answer]:
 
 @routes.post("/{name:path}/cancel", **described("bill_cancel"), openapi_extra=cancel_sent())
 async def cancel_bill(
-    request: Request, api: Here, *, correlation: Correlation, name: str,
+    request: Request, api: Here, who: Who, *, correlation: Correlation, name: str,
     body: Annotated[bytes, Depends(optional_json_body)], municipality_code: Municipality = None,
 ) -> Response:  # fmt: skip
     """Cancel a bill that is not paid."""
 
     def act(connection: Connection) -> Answer:
         strict_object(body, ())
-        bill = _held(api, connection, name, municipality_code)
+        bill = _held(api, connection, name, (municipality_code, who.scope))
         if bill.effect == "cancelled":
             return shown_bill(api, bill, {"effect": "unchanged", "intake_id": None, "warnings": []})
         if bill.is_paid:
@@ -75,21 +79,22 @@ async def cancel_bill(
 
 @routes.post("/{name:path}/reissue", **described("bill_reissue"), openapi_extra=reissue_sent())
 async def reissue_bill(
-    request: Request, api: Here, *, name: str, body: Annotated[bytes, Depends(json_body)], municipality_code: Municipality = None
+    request: Request, api: Here, who: Who, *, name: str, body: Annotated[bytes, Depends(json_body)], municipality_code: Municipality = None
 ) -> Response:
     """A new eL number for a bill; the old one stays recognised."""
 
     def act(connection: Connection) -> Answer:
         given = strict_object(body, ("by", "approved_by"))
-        bill = _held(api, connection, name, municipality_code)
+        bill = _held(api, connection, name, (municipality_code, who.scope))
         done = desk.reissue(api.rooms, bill.bill_key, given["by"], given["approved_by"])
         return json_answer(200, done, lasting=True)
 
     return sent(await api.once.single(keyed(request, hashlib.sha256(body).hexdigest()), act))
 
 
-def _held(api: Api, connection: Connection, name: str, municipality_code: str | None) -> BillView:
+def _held(api: Api, connection: Connection, name: str, where: tuple[str | None, Scope]) -> BillView:
     """The bill as nobody can change it until this transaction ends."""
-    bill = desk.find_bill(api.rooms, name, municipality_code)
+    municipality_code, scope = where
+    bill = desk.find_bill(api.rooms, name, municipality_code, scope=scope)
     api.rooms.store.serialise(connection, f"bills:{bill.municipality_code}")
     return desk.find_bill(api.rooms, bill.bill_key)

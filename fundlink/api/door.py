@@ -49,6 +49,8 @@ _SECURITY = _raw(
 _OURS = {b"x-correlation-id", *(name for name, _ in _SECURITY)}
 """No route has a say in these."""
 UPLOADS = "/v1/intakes"
+CONSOLE = "/console/"
+"""Pages beneath it have a door of their own, with headers for browsers."""
 
 
 class Door:
@@ -67,7 +69,8 @@ class Door:
         known = wanted is None or _REQUEST_ID(wanted) is not None
         correlation_id = wanted if wanted is not None and known else uuid.uuid4().hex
         scope.setdefault("state", {})["correlation_id"] = correlation_id
-        visit, began = _Visit(send, correlation_id), time.perf_counter()
+        visit = _Visit(send, correlation_id, dressed=not scope["path"].startswith(CONSOLE))
+        began = time.perf_counter()
         with correlated(correlation_id):
             try:
                 await self._see(scope, receive, visit, known=known)
@@ -130,15 +133,16 @@ def _counted(receive: Receive, limit: int) -> Receive:
 class _Visit:
     """One answer on its way out: gets its headers, and it is known whether it has begun."""
 
-    def __init__(self, send: Send, correlation_id: str) -> None:
-        self._send, self.correlation_id, self.begun, self.status = send, correlation_id, False, 0
+    def __init__(self, send: Send, correlation_id: str, *, dressed: bool = True) -> None:
+        self._send, self.correlation_id, self.begun, self.status, self._dressed = send, correlation_id, False, 0, dressed
 
     async def send(self, message: Message) -> None:
         """Pass a message on; the first one carries the headers every answer has."""
         if message["type"] == "http.response.start":
             self.begun, self.status = True, int(message["status"])
-            given = [pair for pair in message["headers"] if pair[0] not in _OURS]
-            message["headers"] = [*given, (b"x-correlation-id", self.correlation_id.encode()), *_SECURITY]
+            ours = _SECURITY if self._dressed else []
+            given = [pair for pair in message["headers"] if pair[0] != b"x-correlation-id" and (not ours or pair[0] not in _OURS)]
+            message["headers"] = [*given, (b"x-correlation-id", self.correlation_id.encode()), *ours]
         await self._send(message)
 
     async def tell(self, told: Problem) -> None:

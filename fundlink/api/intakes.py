@@ -15,6 +15,7 @@ from fastapi.responses import StreamingResponse
 from fundlink.api import cursors
 from fundlink.api.answers import Answer, json_answer
 from fundlink.api.bodies import MULTIPART, NDJSON, UPLOAD_TYPES, Spool, media_type
+from fundlink.api.callers import Caller, Who, caller_of
 from fundlink.api.context import Api, Here, api_of, sent
 from fundlink.api.multipart import boundary_of
 from fundlink.api.once import key_of, keyed
@@ -70,12 +71,24 @@ def asked_for(
         raise ProblemError([problem("FL-PRF-001", detail="profile")])
     if not wanted:
         raise ProblemError([problem("FL-PRF-001", detail="profile", place="?profile")])
+    caller = caller_of(request)
+    if caller.profile and wanted != caller.profile:
+        raise ProblemError([problem("FL-AUTH-003")])
     api.rooms.profile(wanted).message("billing")
     if municipality and not is_municipality_code(municipality):
         raise ProblemError([problem("FL-CHK-001", place="municipality", ja="団体コード")])
+    municipality = municipality or _only_one(caller)
+    if municipality and not caller.scope.covers(municipality):
+        raise ProblemError([problem("FL-API-008")])
     if name and not _NAME(name):
         raise ProblemError([problem("FL-FIL-001", place="name")])
     return Asked(wanted, municipality, dry_run, name, named)
+
+
+def _only_one(caller: Caller) -> str:
+    """The municipality whose files alone are taken from this caller; '' for any."""
+    towns = caller.scope.municipalities or frozenset()
+    return next(iter(towns)) if len(towns) == 1 else ""
 
 
 async def upload(request: Request, asked: Annotated[Asked, Depends(asked_for)]) -> AsyncIterator[Upload]:
@@ -123,29 +136,31 @@ def _taken(api: Api, given: Upload, name: str) -> dict[str, Any]:
 
 
 @routes.get("", **described("intakes"))
-def list_intakes(api: Here, limit: Limit = LIMIT, before: Annotated[str | None, Query(description="前のページの next")] = None) -> Response:
+def list_intakes(
+    api: Here, who: Who, *, limit: Limit = LIMIT, before: Annotated[str | None, Query(description="前のページの next")] = None
+) -> Response:
     """Newest intakes first."""
     last = cursors.read("intakes", before)
     with api.rooms.store.read() as connection:
-        found = files.list_files(connection, last, limit + 1)
+        found = files.list_files(connection, last, limit + 1, who.scope)
     page = found[:limit]
     following = cursors.make("intakes", page[-1].file_id) if len(found) > limit else None
     return sent(json_answer(200, {"intakes": [intake_json(state) for state in page], "next": following}))
 
 
 @routes.get("/{intake_id}", **described("intake"))
-def get_intake(api: Here, intake_id: str) -> Response:
+def get_intake(api: Here, who: Who, intake_id: str) -> Response:
     """One intake: its state, its numbers and its first problems."""
-    state = _found(api, intake_id)
+    state = _found(api, who, intake_id)
     with api.rooms.store.read() as connection:
         problems = files.problems_of_file(connection, state.file_id, SHOWN_PROBLEMS)
     return sent(json_answer(200, {**intake_json(state), "problems": [told.as_json() for told in problems]}))
 
 
 @routes.get("/{intake_id}/result", **described("intake_result"))
-def get_result(api: Here, intake_id: str) -> Response:
+def get_result(api: Here, who: Who, intake_id: str) -> Response:
     """The row-result file, streamed."""
-    state = _found(api, intake_id)
+    state = _found(api, who, intake_id)
     headers = {"Content-Disposition": f'attachment; filename="{state.file_id}.result.csv"'}
     return StreamingResponse(_gathered(intake_results.result_lines(api.rooms, state.file_id)), media_type="text/csv", headers=headers)
 
@@ -161,11 +176,11 @@ def _gathered(lines: Iterable[bytes]) -> Iterator[bytes]:
     yield bytes(held)
 
 
-def _found(api: Api, intake_id: str) -> FileState:
+def _found(api: Api, who: Caller, intake_id: str) -> FileState:
     if _ID(intake_id):
         with api.rooms.store.read() as connection:
             state = files.find_file(connection, int(intake_id))
-        if state is not None:
+        if state is not None and who.scope.covers(state.municipality_code or state.municipality_wanted):
             return state
     raise ProblemError([problem("FL-API-008")])
 

@@ -19,6 +19,7 @@ from starlette.requests import Request
 
 from fundlink.api.answers import Answer, restored
 from fundlink.api.bill_rows import Row
+from fundlink.api.callers import caller_of
 from fundlink.api.writer import Wish, Writer
 from fundlink.domain.errors import BusyError, ProblemError
 from fundlink.domain.problems import problem
@@ -54,7 +55,9 @@ async def wants_key(request: Request) -> None:
 def keyed(request: Request, content_sha256: str) -> Keyed:
     """Key and digest of a request whose content has this SHA-256."""
     address = f"{request.method} {request.scope['path']}?{request.scope['query_string'].decode('latin-1')}\n{content_sha256}"
-    return Keyed(key_of(request), hashlib.sha256(address.encode()).hexdigest())
+    owner = caller_of(request).key
+    key = f"{owner}/{key_of(request)}" if owner else key_of(request)  # the keys of one machine say nothing to another
+    return Keyed(key, hashlib.sha256(address.encode()).hexdigest())
 
 
 Take = Callable[[Connection, Sequence[Row]], Sequence[Answer]]

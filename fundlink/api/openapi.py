@@ -29,7 +29,8 @@ from fundlink.store.lookup import BillView
 Shape = dict[str, Any]
 _ABOUT = """公金収納アダプタ fundlink の REST API。基幹業務システムのベンダー向け。
 
-- この版にはまだ認証がない。`serve` は本番設定では自分の機械からの接続だけを受ける。
+- `Authorization: Bearer <API キー>` で認証する（`fundlink users key add` で作る）。キーは 1 つの団体のもので、ほかの団体のものは「ない」と答える。
+- 試用（production でない）設定では、キーなしでも使える。`serve` は本番設定では自分の機械からの接続だけを受ける（TLS は前段で終える）。
 - 書込みには `Idempotency-Key` が要る。同じ値・同じ内容の送り直しには同じ答えを返し（`Idempotent-Replayed: true`）、内容が違えば 422。
 - 金額は円の整数だけ。小数・文字列・指数は受け取らない。
 - 誤りは `application/problem+json`。`code` は変わらない番号、`pointer` は場所、`correlation_id` は問合せ番号。

@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from fundlink.api.callers import admitted
 from fundlink.api.once import key_of
 from fundlink.api.queries import known_queries
 
@@ -23,6 +24,7 @@ class StraightWrite(APIRoute):
         """What every write asks of a request, then the function."""
 
         async def handle(request: Request) -> Response:
+            await admitted(request)
             await known_queries(request)
             key_of(request)
             response: Response = await self.endpoint(request, **request.path_params)

@@ -10,15 +10,18 @@ from typing import Any, NamedTuple
 from fundlink.api.answers import PROBLEM_TYPE
 from fundlink.api.bodies import UPLOAD_TYPES
 
-_ALWAYS = (400, 422, 500, 503)
+_ALWAYS = (400, 401, 403, 422, 429, 500, 503)
 _WRITE = (409, 413, 415)
 _WORDS = {
     400: "要求が読めない、または Idempotency-Key がない",
+    401: "API キーがない、誤っている、または失効している",
+    403: "権限がない",
     404: "見つからない",
     409: "いまの状態ではできない、または同じ Idempotency-Key の処理中",
     413: "本文が大きすぎる",
     415: "内容の種類・文字コード・圧縮を受け付けない",
     422: "内容に誤りがある（pointer と problems が場所を示す）",
+    429: "要求が多すぎる（Retry-After の後で送り直す）",
     500: "内部の誤り（correlation_id を添えて問い合わせる）",
     503: "ただいま処理できない（Retry-After の後、同じ Idempotency-Key で送り直す）",
 }

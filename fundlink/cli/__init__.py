@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from fundlink import __version__
-from fundlink.cli import absence, accounts, admin, books, cases, messages, settling, tools, upkeep, verbs
+from fundlink.cli import absence, accounts, admin, books, cases, messages, settling, tools, upkeep, users, verbs
 from fundlink.domain.errors import BusyError, ConfigurationError, FundlinkError, NotKeptError, OutcomeUnknownError, ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
 
@@ -39,6 +39,7 @@ accounts.register(app)
 cases.register(app)
 upkeep.register(app)
 tools.register(app)
+users.register(app)
 
 
 @app.command("version", help="版を表示する。")

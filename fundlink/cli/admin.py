@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -118,13 +119,37 @@ def verify(as_json: Json = False) -> int:
     return 0 if result["ok"] else 1
 
 
-@audit_app.command("verify")
-def audit_verify(as_json: Json = False) -> int:
-    """操作の記録が書き換えられていないかを確かめる。"""
-    from fundlink.store import audit
+@audit_app.command("head")
+def audit_head(
+    out: Annotated[Path, typer.Option(help="書き出す先（別の機械や媒体に保管する）")],
+    as_json: Json = False,
+) -> int:
+    """操作の記録の先頭値（最新の番号と値）を、アダプタの鍵で署名して書き出す。"""
+    import json
 
-    with jobs() as work, work.rooms.store.read() as connection:
-        result = audit.verify(connection)
+    from fundlink.connectors import core_files
+    from fundlink.desk import trail
+
+    with jobs() as work:
+        result = trail.head(work.rooms)
+    core_files.put(out, [json.dumps(result, ensure_ascii=False).encode() + b"\n"])
+    emit({**result, "out": str(out)}, as_json=as_json, words=lambda r: f"{r['out']} に {r['seq']:,} 件目までの先頭値を書き出しました。")
+    return 0
+
+
+@audit_app.command("verify")
+def audit_verify(
+    head: Annotated[Path | None, typer.Option(help="前に書き出した先頭値。末尾の切り落としも見つかる")] = None,
+    as_json: Json = False,
+) -> int:
+    """操作の記録が書き換え・削除・並べ替えされていないかを確かめる。"""
+    from fundlink.desk import trail
+    from fundlink.domain.errors import UsageError
+
+    if head is not None and not head.is_file():
+        raise UsageError(f"先頭値のファイルがありません: {head}")
+    with jobs() as work:
+        result = trail.verify(work.rooms, None if head is None else head.read_bytes())
     emit(result, as_json=as_json, words=lambda r: f"{r['entries']:,} 件 {'異常なし' if r['ok'] else '異常: ' + str(r['first_bad'])}")
     return 0 if result["ok"] else 1
 

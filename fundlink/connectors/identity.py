@@ -6,12 +6,14 @@ Used by the envelope, bootstrap and tests. It never decides whom to trust.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.x509.oid import NameOID
 
 from fundlink.domain.errors import ConfigurationError
@@ -44,6 +46,23 @@ class Signer:
             return self._key.sign(octets, padding.PKCS1v15(), hashes.SHA256())
         r, s = decode_dss_signature(self._key.sign(octets, ec.ECDSA(hashes.SHA256())))
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    def verifies(self, octets: bytes, signature: bytes) -> bool:
+        """Whether a signature value is one of this key over these octets."""
+        public = self._key.public_key()
+        try:
+            if isinstance(public, rsa.RSAPublicKey):
+                public.verify(signature, octets, padding.PKCS1v15(), hashes.SHA256())
+            else:
+                r, s = (int.from_bytes(half, "big") for half in (signature[:32], signature[32:]))
+                public.verify(encode_dss_signature(r, s), octets, ec.ECDSA(hashes.SHA256()))
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+    def fingerprint(self) -> str:
+        """SHA-256 of its certificate as people compare it, lower-case hex."""
+        return hashlib.sha256(self.certificate_der).hexdigest()
 
 
 def _usable(key: object) -> bool:

@@ -20,6 +20,7 @@ from fundlink.config import Settings
 from fundlink.connectors import core_files
 from fundlink.demo import bills as made
 from fundlink.demo.other_side import OtherSide, running
+from fundlink.desk import throwaway
 from fundlink.domain.errors import ConfigurationError
 from fundlink.domain.problems import problem
 from fundlink.domain.values import municipality_check_digit
@@ -81,14 +82,24 @@ def play(settings: Settings, *, bills: int, seed: int, scenario: str, say: Say, 
             with bootstrap.owner(rooms):
                 from fundlink.demo import month  # noqa: PLC0415  (it builds on what stands here)
 
+                throwaway.refuse_among_real_ones(rooms)
                 if scenario == month.SCENARIO:
                     plan = _plan(rooms, (bills, seed, scenario), month.first_day(rooms.clock().date()).isoformat())
-                    return month.play_month(month.Month(rooms, other, plan, say))
+                    return _with_accounts(rooms, say, month.play_month(month.Month(rooms, other, plan, say)))
                 plan = _plan(rooms, (bills, seed, scenario), business_day_before(rooms.clock().date()).isoformat())
-                return _play(Jobs(rooms, owned=True), other, plan, say)
+                return _with_accounts(rooms, say, _play(Jobs(rooms, owned=True), other, plan, say))
         finally:
             other.close()
             rooms.close()
+
+
+def _with_accounts(rooms: Rooms, say: Say, told: dict[str, Any]) -> dict[str, Any]:
+    """The throw-away persons to log in as: passwords for the person who looks, never in what a program prints."""
+    made = throwaway.accounts(rooms)
+    for line in throwaway.words(made):
+        say(line)
+    shown = [{name: value for name, value in one.items() if name != "password"} for one in made]
+    return {**told, "accounts": shown}
 
 
 def _plan(rooms: Rooms, asked: tuple[int, int, str], day: str) -> Plan:

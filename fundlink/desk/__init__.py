@@ -11,10 +11,10 @@ from typing import Any
 
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
+from fundlink.domain.scope import EVERYWHERE, Scope
 from fundlink.domain.states import FILE_EVENTS, in_japanese
 from fundlink.domain.values import is_municipality_code
-from fundlink.pipeline import absence
-from fundlink.pipeline.closing import two_persons
+from fundlink.pipeline import absence, people
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile import suggestions
 from fundlink.reconcile.explaining import compared, rejected
@@ -27,13 +27,13 @@ _WHY = {"paid": "納付済み", "changed": "変更済み", "reissued": "再発�
 _REISSUABLE = ("issued", "registered", "refused", "expired")
 
 
-def find_bill(rooms: Rooms, name: str, municipality_code: str | None = None) -> BillView:
-    """The bill named by its key (``~`` between the parts) or by its 連携キー; ProblemError FL-BIL-004 / 006."""
+def find_bill(rooms: Rooms, name: str, municipality_code: str | None = None, *, scope: Scope = EVERYWHERE) -> BillView:
+    """The bill in scope named by its key (``~`` between the parts) or by its 連携キー; ProblemError FL-BIL-004 / 006."""
     with rooms.store.read() as connection:
         found = lookup.bill_by_key(connection, name)
-        if found is not None:
+        if found is not None and scope.covers(found.municipality_code, found.department_code):
             return found
-        several = lookup.bills_by_core_key(connection, name, municipality_code)
+        several = lookup.bills_by_core_key(connection, name, municipality_code, scope)
     if len(several) > 1:
         raise ProblemError([problem("FL-BIL-006", count=len(several))])
     if not several:
@@ -43,9 +43,10 @@ def find_bill(rooms: Rooms, name: str, municipality_code: str | None = None) -> 
 
 def reissue(rooms: Rooms, name: str, who: str, approved_by: str) -> dict[str, Any]:
     """Give a bill a new eL number; the old slip is superseded and still recognised if it is paid."""
-    two_persons(who, approved_by)
+    people.two_names(who, approved_by)
     with rooms.store.together() as connection:
         bill = find_bill(rooms, name)
+        who, approved_by = people.two(rooms, connection, (who, approved_by), "reissue", bill.municipality_code)
         bills.hold(connection, bill.municipality_code)
         bill = find_bill(rooms, bill.bill_key)
         if bill.is_paid or bill.state not in _REISSUABLE:
@@ -65,8 +66,11 @@ def reissue(rooms: Rooms, name: str, who: str, approved_by: str) -> dict[str, An
 
 def waive(rooms: Rooms, ticket: dict[str, Any]) -> dict[str, Any]:
     """Declare that no (further) file of a kind comes for a business day; the watermark no longer waits for it."""
-    two_persons(ticket["who"], ticket["approved_by"])
-    return absence.waive(rooms, ticket)
+    names = (str(ticket["who"]), str(ticket["approved_by"]))
+    people.two_names(*names)
+    with rooms.store.together() as connection:
+        who, approved_by = people.two(rooms, connection, names, "waive", str(ticket["municipality"]))
+        return absence.waive(rooms, {**ticket, "who": who, "approved_by": approved_by})
 
 
 def explain_payment(rooms: Rooms, transaction_key: str) -> dict[str, Any]:
@@ -123,11 +127,12 @@ def municipalities(rooms: Rooms) -> dict[str, Any]:
 
 def roll_back(rooms: Rooms, file_id: int, who: str, approved_by: str) -> dict[str, Any]:
     """Take back what a wrongly loaded file did, by compensating entries; refused as a whole when something later depends on it."""
-    two_persons(who, approved_by)
+    people.two_names(who, approved_by)
     with rooms.store.together() as connection:
         state = files.find_file(connection, file_id)
         if state is None:
             raise ProblemError([problem("FL-FIL-006", file_id=file_id)])
+        who, approved_by = people.two(rooms, connection, (who, approved_by), "rollback", state.municipality_code)
         if state.event != "accepted":
             words = in_japanese(state.event, FILE_EVENTS)
             raise ProblemError([problem("FL-FIL-007", file_id=file_id, state=words, state_en=state.event)])

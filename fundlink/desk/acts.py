@@ -23,6 +23,8 @@ from fundlink.domain.persons import same_person
 from fundlink.domain.problems import problem
 from fundlink.domain.values import iso_date
 from fundlink.formats.codelists import read_code_list
+from fundlink.pipeline import people
+from fundlink.pipeline.people import Needs
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile import verbs
 from fundlink.reconcile.accounts import Move, balanced
@@ -60,6 +62,7 @@ def prepare(rooms: Rooms, asked: Asked) -> dict[str, Any]:
         if pending is not None:
             raise ProblemError([problem("FL-ACT-014", act_id=pending.act_id)])
         ground, wanted = _asked_of(rooms, connection, asked)
+        asked = asked._replace(who=people.one(rooms, connection, asked.who, Needs("act.prepare", ground.municipality_code)))
         plan = verbs.plan(ground.kind, ground.facts, wanted)
         if plan.problems:
             raise ProblemError(plan.problems)
@@ -176,12 +179,15 @@ def _paid(move: Move) -> int:
     return (move.yen if move.to_account in settles else 0) - (move.yen if move.from_account in settles else 0)
 
 
-def approve(rooms: Rooms, act_id: int, who: str) -> dict[str, Any]:
-    """Carry out what another person prepared, or refuse with a reason: nothing half."""
+def approve(rooms: Rooms, act_id: int, who: str, *, sha256: str = "") -> dict[str, Any]:
+    """Carry out what another person prepared, or refuse with a reason: nothing half. ``sha256``: of the content that was looked at."""
     with rooms.store.together() as connection:
         act = _waiting(rooms, connection, act_id, who)
         if same_person(act.prepared_by, who):
             raise ProblemError([problem("FL-ACT-003")])
+        if sha256 and sha256 != act.content_sha256:
+            raise ProblemError([problem("FL-VER-002")])
+        who = people.another(rooms, connection, (act.prepared_by, who), "act", act.municipality_code)
         if _sha256(act.content) != act.content_sha256:
             raise ProblemError([problem("FL-ACT-017", act_id=act_id)])
         # one order of locks for everybody: reconcile, bills, states of slips, entries, audit
@@ -258,8 +264,12 @@ def _end(rooms: Rooms, act_id: int, who: str, event: tuple[str, str]) -> dict[st
     with rooms.store.together() as connection:
         act = _waiting(rooms, connection, act_id, who)
         name, note = event
+        step = "act.refuse" if name == "refused" else "act.prepare"
         if name == "refused" and same_person(act.prepared_by, who):
             raise ProblemError([problem("FL-ACT-003")])
+        who = people.one(rooms, connection, who, Needs(step, act.municipality_code))
+        if name == "refused" and same_person(act.prepared_by, who):
+            raise ProblemError([problem("FL-4EY-001")])
         _conclude(rooms, connection, act, (name, who, note.strip(), "{}"))
         found = acts.find(connection, act_id)
     assert found is not None

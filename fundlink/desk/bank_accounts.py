@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from fundlink.domain.bank_accounts import BankAccount, folded, read_account, spelling
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
-from fundlink.pipeline.closing import two_persons
+from fundlink.pipeline import people
 from fundlink.pipeline.rooms import Rooms
 from fundlink.store import audit, bank_accounts, files
 from fundlink.store.bank_accounts import Registered
@@ -30,22 +30,23 @@ class Wanted(NamedTuple):
 
 def add_account(rooms: Rooms, wanted: Wanted) -> dict[str, Any]:
     """Register an account; ProblemError FL-BNK-010 or 011, FL-MUN-003, FL-SEM-… for what is not right about it."""
-    two_persons(wanted.who, wanted.approved_by)
+    people.two_names(wanted.who, wanted.approved_by)
     account = _account(rooms, wanted)
     spellings = sorted({spelling(text) for text in wanted.written_as} - {str(account)})
     with rooms.store.write() as connection:
+        who, approved_by = people.two(rooms, connection, (wanted.who, wanted.approved_by), "account", wanted.municipality_code)
         if wanted.municipality_code not in {code for code, *_ in files.municipalities(connection)}:
             raise ProblemError([problem("FL-MUN-003", actual=wanted.municipality_code)])
         taken = bank_accounts.known(connection, [str(account), *spellings])
         if taken:
             raise ProblemError([problem("FL-BNK-011", place=name) for name in sorted(taken)])
         row = Registered(
-            str(account), wanted.municipality_code, wanted.holder.strip(), ",".join(sorted(set(wanted.funds))), wanted.who.strip(),
-            wanted.approved_by.strip(), rooms.now(),
+            str(account), wanted.municipality_code, wanted.holder.strip(), ",".join(sorted(set(wanted.funds))), who,
+            approved_by, rooms.now(),
         )  # fmt: skip
         bank_accounts.add(connection, row, spellings)
         detail = {**row._asdict(), "spellings": spellings}
-        audit.append(connection, audit.Entry(wanted.who.strip(), "account.add", f"account:{account}", detail, rooms.now()))
+        audit.append(connection, audit.Entry(who, "account.add", f"account:{account}", detail, rooms.now()))
     return _shown(row, spellings)
 
 

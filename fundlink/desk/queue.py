@@ -10,6 +10,9 @@ from typing import Any
 from fundlink.desk import grounds
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import problem
+from fundlink.domain.scope import EVERYWHERE, Scope
+from fundlink.pipeline import people
+from fundlink.pipeline.people import Needs
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile.case_kinds import KINDS, NEXT_BY_REASON, kind_of, reason_words
 from fundlink.reconcile.verbs import BY_NAME, verbs_for
@@ -20,13 +23,13 @@ from fundlink.store.cases import CaseRow
 PAGE = 100
 
 
-def page(rooms: Rooms, filters: Mapping[str, str | None], after: tuple[str, str] | None = None, limit: int = PAGE) -> dict[str, Any]:
-    """Open cases, oldest first: ``cases``, and ``next`` (since, name) where there are more. ``filters``: kind, municipality_code, owner."""
+def page(rooms: Rooms, filters: Mapping[str, str | None], after: tuple[str, str] | None = None, limit: int = PAGE, *, scope: Scope = EVERYWHERE) -> dict[str, Any]:  # fmt: skip
+    """Open cases in scope, oldest first: ``cases``, and ``next`` (since, name) where there are more. ``filters``: kind, municipality_code, owner."""
     kind = filters.get("kind")
     if kind is not None and kind not in [known.name for known in KINDS]:
         raise UsageError(f"案件の種類は {'・'.join(known.name for known in KINDS)} のどれかです。")
     with rooms.store.read() as connection:
-        found = cases.page(connection, filters, after=after, limit=limit + 1, confirm_before=grounds.confirm_before(rooms))
+        found = cases.page(connection, filters, after=after, limit=limit + 1, confirm_before=grounds.confirm_before(rooms), scope=scope)
         told = acts.of_subjects(connection, [row.name for row in found[:limit]])
     by_case: dict[str, list[ActRow]] = {}
     for act in told:
@@ -58,12 +61,14 @@ def _until(act: ActRow) -> str:
     return str(json.loads(act.content)["until"])
 
 
-def show(rooms: Rooms, name: str) -> dict[str, Any]:
-    """One case with the facts it rests on, every act on it and the verbs it allows; ``open`` False when it is settled."""
+def show(rooms: Rooms, name: str, *, scope: Scope = EVERYWHERE) -> dict[str, Any]:
+    """One case in scope with the facts it rests on, every act on it and the verbs it allows; ``open`` False when it is settled."""
     kind = kind_of(name)
     with rooms.store.read() as connection:
         row = cases.find(connection, kind.name, name, grounds.confirm_before(rooms)) if kind else None
         told = acts.of_subjects(connection, [name])
+        if not all(scope.covers(code) for code in {*([row.municipality_code] if row else []), *(act.municipality_code for act in told)}):
+            raise ProblemError([problem("FL-ACT-005", place=name)])
         if row is None and not told and (kind is None or kind.name not in ("bill", "act")):
             raise ProblemError([problem("FL-ACT-005", place=name)])
         standing = row is not None or (kind is not None and kind.name in ("bill", "act"))
@@ -99,9 +104,10 @@ def assign(rooms: Rooms, name: str, owner: str, who: str) -> dict[str, Any]:
         row = cases.find(connection, kind.name, name, grounds.confirm_before(rooms)) if kind else None
         if row is None:
             raise ProblemError([problem("FL-ACT-005", place=name)])
-        cases.assign(connection, name, owner.strip(), by=who.strip(), at=rooms.now())
+        who = people.one(rooms, connection, who, Needs("cases.assign", row.municipality_code))
+        cases.assign(connection, name, owner.strip(), by=who, at=rooms.now())
         audit.append(
-            connection, audit.Entry(who.strip(), "case.assign", f"case:{name}", {"owner": owner.strip(), "before": row.owner}, rooms.now())
+            connection, audit.Entry(who, "case.assign", f"case:{name}", {"owner": owner.strip(), "before": row.owner}, rooms.now())
         )
     return {"case": name, "owner": owner.strip(), "before": row.owner}
 

@@ -12,8 +12,8 @@ from fundlink.domain.attempts import MOST_ATTEMPTS, RESULTS
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import problem
 from fundlink.domain.states import MESSAGE_EVENTS, in_japanese
-from fundlink.pipeline import breaker, sending
-from fundlink.pipeline.closing import two_persons
+from fundlink.pipeline import breaker, people, sending
+from fundlink.pipeline.people import Needs
 from fundlink.pipeline.rooms import Rooms
 from fundlink.store import acknowledgements, attempts, audit, messages
 from fundlink.store.attempts import Listed, Standing
@@ -80,8 +80,9 @@ def inquire(rooms: Rooms, message_id: str, who: str) -> dict[str, Any]:
         return _told(rooms, message_id, sending.confirm(rooms, message))
     _allowed(message, ("sent", "unknown", "asked", "exhausted"))
     with rooms.store.write() as connection:
-        messages.add_event(connection, message_id, "asked", at=rooms.now(), detail=who.strip())
-        audit.append(connection, audit.Entry(who.strip(), "desk.inquire", f"message:{message_id}", {"before": message.event}, rooms.now()))
+        who = people.one(rooms, connection, who, Needs("resend.prepare", message.municipality_code))
+        messages.add_event(connection, message_id, "asked", at=rooms.now(), detail=who)
+        audit.append(connection, audit.Entry(who, "desk.inquire", f"message:{message_id}", {"before": message.event}, rooms.now()))
     counts = sending.nothing()
     sending.add(counts, sending.inquire(rooms, message))
     return _told(rooms, message_id, counts)
@@ -98,6 +99,7 @@ def resend(rooms: Rooms, message_id: str, decided: Decided) -> dict[str, Any]:
     with rooms.store.write() as connection:
         sending.hold(connection, message)
         _still(connection, message)
+        decided = _by_two(rooms, connection, message, decided)
         slips = message.records
         if same:
             messages.reopen(connection, message_id)
@@ -116,6 +118,7 @@ def give_up(rooms: Rooms, message_id: str, decided: Decided) -> dict[str, Any]:
     with rooms.store.write() as connection:
         sending.hold(connection, message)
         _still(connection, message)
+        decided = _by_two(rooms, connection, message, decided)
         messages.add_event(connection, message_id, "given_up", at=rooms.now(), detail=decided.reason)
         _note(rooms, connection, message, ("desk.give_up", decided, {"slips": message.records}))
     return {"message_id": message_id, "state": "given_up", "slips": message.records}
@@ -127,8 +130,14 @@ def _note(rooms: Rooms, connection: Any, message: OpenMessage, act: tuple[str, D
     audit.append(connection, audit.Entry(decided.who.strip(), name, f"message:{message.message_id}", detail, rooms.now()))
 
 
+def _by_two(rooms: Rooms, connection: Any, message: OpenMessage, decided: Decided) -> Decided:
+    """The same with the two persons as they are recorded."""
+    names = people.two(rooms, connection, (decided.who, decided.approved_by), "resend", message.municipality_code)
+    return Decided(*names, decided.reason)
+
+
 def _decide(rooms: Rooms, message_id: str, decided: Decided, events: tuple[str, ...]) -> OpenMessage:
-    two_persons(decided.who, decided.approved_by)
+    people.two_names(decided.who, decided.approved_by)
     if not decided.reason.strip():
         raise UsageError("理由（--reason）を書いてください。")
     message = _message(rooms, message_id)

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from fundlink.domain.errors import ProblemError, UsageError
-from fundlink.domain.persons import same_person
 from fundlink.domain.problems import problem
+from fundlink.pipeline import people
 from fundlink.pipeline.rooms import Rooms
 from fundlink.pipeline.settle import Looked, fresh_of, group_json, look
 from fundlink.reconcile import settling_words
@@ -107,10 +107,12 @@ def _open_json(code: str, one: OpenSettlement, seen: Looked) -> dict[str, Any]:
 
 def accept_settlement(rooms: Rooms, key: str, suggestion: str, *, reason: str, who: str, approved_by: str) -> dict[str, Any]:
     """Two persons choose a suggestion by its name; ProblemError FL-SET-103 when it is none (any more), 104 when it does not add up."""
-    decision = _decision(reason, who, approved_by)
+    _named(reason, who, approved_by)
     with rooms.store.together() as connection:
         rooms.store.serialise(connection, "settling")
         code, _settlement_now = _settlement(connection, key)
+        who, approved_by = people.two(rooms, connection, (who, approved_by), "settle", code)
+        decision = Decision(who, approved_by, reason)
         seen = look(connection, code)
         offered = settling_words.suggest(key, seen.found, seen.given)
         chosen = next((one for one in offered if one.name == suggestion), None)
@@ -136,10 +138,12 @@ def accept_settlement(rooms: Rooms, key: str, suggestion: str, *, reason: str, w
 
 def withdraw_settlement(rooms: Rooms, key: str, *, reason: str, who: str, approved_by: str) -> dict[str, Any]:
     """Two persons take back what two persons chose; ProblemError FL-SET-105 when there is no such choice, 106 when its day is closed."""
-    decision = _decision(reason, who, approved_by)
+    _named(reason, who, approved_by)
     with rooms.store.together() as connection:
         rooms.store.serialise(connection, "settling")
         code, _settlement_now = _settlement(connection, key)
+        who, approved_by = people.two(rooms, connection, (who, approved_by), "settle", code)
+        decision = Decision(who, approved_by, reason)
         held = [one for one in settlings_told.settlings_of(connection, code, key) if one.withdrawn is None and one.decision.decided_by]
         if not held:
             raise ProblemError([problem("FL-SET-105", place=key)])
@@ -158,9 +162,7 @@ def withdraw_settlement(rooms: Rooms, key: str, *, reason: str, who: str, approv
     return {"settlement_key": key, "settling": held[0].id, "equation": held[0].equation}
 
 
-def _decision(reason: str, who: str, approved_by: str) -> Decision:
+def _named(reason: str, who: str, approved_by: str) -> None:
     if not who.strip() or not approved_by.strip() or not reason.strip():
         raise UsageError("実施者（--as）・承認者（--approved-by）・理由（--reason）を指定してください。")
-    if same_person(who, approved_by):
-        raise UsageError("実施者と承認者は別の人でなければなりません。")
-    return Decision(who, approved_by, reason)
+    people.two_names(who, approved_by)

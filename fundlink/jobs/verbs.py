@@ -20,6 +20,7 @@ from fundlink.desk import sending as desk_sending
 from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, ConfigurationError
 from fundlink.domain.problems import Problem
+from fundlink.domain.scope import EVERYWHERE, Scope
 from fundlink.domain.values import is_municipality_code
 from fundlink.jobs.tasks import Task, Workers
 from fundlink.pipeline import Rooms, Ticket, absence, bank, closing, papers, unpaid
@@ -282,13 +283,13 @@ class Jobs:
         """Registered accounts; reads only."""
         return bank_accounts.accounts(self.rooms, municipality)
 
-    def cases(self, filters: Mapping[str, str | None], after: tuple[str, str] | None = None, limit: int = queue.PAGE) -> Ticket:
-        """Open cases, oldest first; reads only."""
-        return queue.page(self.rooms, filters, after, limit)
+    def cases(self, filters: Mapping[str, str | None], after: tuple[str, str] | None = None, limit: int = queue.PAGE, *, scope: Scope = EVERYWHERE) -> Ticket:  # fmt: skip
+        """Open cases in scope, oldest first; reads only."""
+        return queue.page(self.rooms, filters, after, limit, scope=scope)
 
-    def case(self, name: str) -> Ticket:
-        """One case with all about it; reads only."""
-        return queue.show(self.rooms, name)
+    def case(self, name: str, *, scope: Scope = EVERYWHERE) -> Ticket:
+        """One case in scope with all about it; reads only."""
+        return queue.show(self.rooms, name, scope=scope)
 
     def assign_case(self, name: str, owner: str, who: str) -> Ticket:
         """Who looks after a case."""
@@ -300,10 +301,10 @@ class Jobs:
         with self._stream("desk"):
             return acts.prepare(self.rooms, asked)
 
-    def approve_act(self, act_id: int, who: str) -> Ticket:
+    def approve_act(self, act_id: int, who: str, *, sha256: str = "") -> Ticket:
         """Another one approves, and it is carried out."""
         with self._stream("desk"):
-            return acts.approve(self.rooms, act_id, who)
+            return acts.approve(self.rooms, act_id, who, sha256=sha256)
 
     def refuse_act(self, act_id: int, who: str, note: str) -> Ticket:
         """Another one says no."""

@@ -17,7 +17,8 @@ from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.persons import same_person
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.states import DAY_STATES, in_japanese
-from fundlink.pipeline import control
+from fundlink.pipeline import control, people
+from fundlink.pipeline.people import Needs
 from fundlink.pipeline.reconcile import REVISED, day_json
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile.books import Found, rows_of
@@ -79,6 +80,7 @@ def prepare(rooms: Rooms, day: str, who: str, *, municipality: str | None = None
     who = _named(who, override)
     told: dict[str, Any] = {"day": day, "step": "prepare", "prepared": [], "already_closed": 0, "refused": []}
     with _at_the_books(rooms) as connection:
+        who = people.one(rooms, connection, who, Needs("day.prepare", municipality or ""))
         for sheet in _sheets(rooms, connection, day, municipality):
             why = _refusals(sheet, override)
             told["already_closed"] += _closed_funds(sheet)
@@ -98,9 +100,10 @@ def approve(rooms: Rooms, day: str, who: str, *, municipality: str | None = None
     who = _named(who, None)
     told: dict[str, Any] = {"day": day, "step": "approve", "closed": [], "books": [], "already_closed": 0, "refused": []}
     with _at_the_books(rooms) as connection:
+        who = people.one(rooms, connection, who, Needs("day.approve", municipality or ""))
         for sheet in _sheets(rooms, connection, day, municipality):
             step = books.newest_step(connection, sheet.municipality_code, day)
-            why = [] if sheet.is_closed else _not_as_prepared(sheet, step, who)
+            why = [] if sheet.is_closed else _not_as_prepared(rooms, connection, sheet, (step, who))
             _close_or_tell(rooms, connection, told, (sheet, why, who, step.reason if step else ""))
         told |= _control(rooms, connection, municipality)
         audit.append(connection, audit.Entry(who, "desk.close", f"day:{day}", _detail(told), rooms.now()))
@@ -111,10 +114,11 @@ def close_day(  # both steps in one call, as one act of two persons
     rooms: Rooms, day: str, who: str, *, approved_by: str, municipality: str | None = None, override: str | None = None
 ) -> dict[str, Any]:
     """Close a day for every municipality all of whose funds tie; what is refused says why. Closed ones stay as they are."""
-    two_persons(who, approved_by)
+    people.two_names(who, approved_by)
     who, approved_by = _named(who, override), approved_by.strip()
     told: dict[str, Any] = {"day": day, "step": "close", "closed": [], "books": [], "already_closed": 0, "refused": []}
     with _at_the_books(rooms) as connection:
+        who, approved_by = people.two(rooms, connection, (who, approved_by), "day", municipality or "")
         for sheet in _sheets(rooms, connection, day, municipality):
             why, reason = _refusals(sheet, override), _reason(sheet, override)
             if not why and not sheet.is_closed:
@@ -130,14 +134,6 @@ def _control(rooms: Rooms, connection: Connection, municipality: str | None) -> 
     """What the persons see beside the books: whether the control identities hold, and what does not."""
     found = control.check(rooms, connection, municipality)
     return {"control": found.rows, "problems": found.problems}
-
-
-def two_persons(who: str, approved_by: str) -> None:
-    """UsageError unless two different persons are named."""
-    if not who.strip() or not approved_by.strip():
-        raise UsageError("実施者（--as）と承認者（--approved-by）を指定してください。")
-    if same_person(who, approved_by):
-        raise UsageError("実施者と承認者は別の人でなければなりません。")
 
 
 def _named(who: str, override: str | None) -> str:
@@ -195,13 +191,15 @@ def _reason(sheet: Sheet, override: str | None) -> str:
     return (override or "").strip() if sheet.untied else ""
 
 
-def _not_as_prepared(sheet: Sheet, step: Close | None, who: str) -> list[Problem]:
+def _not_as_prepared(rooms: Rooms, connection: Connection, sheet: Sheet, by: tuple[Close | None, str]) -> list[Problem]:
+    step, who = by
     if sheet.stops:
         return sheet.stops
     if step is None or step.step != "prepared":
         return [problem("FL-DAY-011", place=sheet.day)]
-    if step.by == who:
+    if same_person(step.by, who):
         return [problem("FL-DAY-012")]
+    people.another(rooms, connection, (step.by, who), "day", sheet.municipality_code)
     if (step.books_sha256, step.sheet_sha256) != (sheet.books_sha256, sheet.sheet_sha256):
         return [problem("FL-DAY-013", place=sheet.day)]
     return [] if step.reason else sheet.untied

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fundlink.domain.scope import EVERYWHERE, Scope
 from fundlink.domain.states import states_before
 from fundlink.pipeline import control
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
@@ -88,9 +89,14 @@ def check(rooms: Rooms, ticket: Ticket) -> Ticket:
 
 def tell(rooms: Rooms, ticket: Ticket) -> Ticket:
     """The outcomes and days as they stand."""
+    return told_of(rooms, ticket, EVERYWHERE)
+
+
+def told_of(rooms: Rooms, ticket: Ticket, scope: Scope) -> Ticket:
+    """The outcomes and days in scope as they stand."""
     with rooms.store.read() as connection:
-        counted = outcomes.count_outcomes(connection, ticket.get("day"), ticket.get("municipality"))
-        rows = days.newest(connection, ticket.get("day"), ticket.get("municipality"))
+        counted = outcomes.count_outcomes(connection, ticket.get("day"), ticket.get("municipality"), scope=scope)
+        rows = days.newest(connection, ticket.get("day"), ticket.get("municipality"), scope=scope)
     return {
         "outcomes": {name: count for name, count, _ in counted},
         "outcomes_yen": {name: yen for name, _, yen in counted},

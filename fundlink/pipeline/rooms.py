@@ -50,6 +50,7 @@ class Rooms:
     gateway: Gateway
     signer: Callable[[], Signer]
     trust: Trust
+    sealing_key: Callable[[], bytes]  # 256 bits that seal second factors and sign forms
     clock: Callable[[], dt.datetime]
     confirmation_numbers: Callable[[int], Sequence[str]]
     lot: Callable[[], float]  # a number in 0..1, for waits that must not fall together

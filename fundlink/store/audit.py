@@ -64,8 +64,7 @@ def chain(connection: Connection) -> None:
     if not told:
         return
     bulk.hold(connection, "audit")
-    last = bulk.rows(connection, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
-    seq, previous = (int(last[0][0]), str(last[0][1])) if last else (0, _START)
+    seq, previous = head(connection)
     rows = []
     for seq_of_entry, entry in enumerate(told, seq + 1):
         detail = json.dumps(entry.detail, ensure_ascii=False, sort_keys=True)
@@ -79,8 +78,18 @@ def _link(values: tuple[Any, ...]) -> str:
     return hashlib.sha256("\x1f".join(str(value) for value in values).encode()).hexdigest()
 
 
-def verify(connection: Connection) -> dict[str, Any]:
-    """Walk the chain: ``ok``, ``entries`` and the first sequence number that does not follow (or None)."""
+def head(connection: Connection) -> tuple[int, str]:
+    """Number and hash of the newest entry; 0 and the start of the chain where there is none."""
+    last = bulk.rows(connection, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+    return (int(last[0][0]), str(last[0][1])) if last else (0, _START)
+
+
+def verify(connection: Connection, kept: tuple[int, str] | None = None) -> dict[str, Any]:
+    """Walk the chain: ``ok``, ``entries`` and the first sequence number that does not follow (or None).
+
+    ``kept``: a head from before. An end that was cut off shows as the first number that is missing, and a chain that was written
+    anew from some place on shows at the head at the latest.
+    """
     previous, entries = _START, 0
     for row in bulk.stream(connection, f"SELECT {', '.join(_COLUMNS)} FROM audit ORDER BY seq"):
         *values, found = row
@@ -88,4 +97,8 @@ def verify(connection: Connection) -> dict[str, Any]:
         if values[0] != entries or values[6] != previous or _link(tuple(values)) != found:
             return {"ok": False, "entries": entries, "first_bad": int(values[0])}
         previous = str(found)
+        if kept is not None and kept[0] == entries and kept[1] != previous:
+            return {"ok": False, "entries": entries, "first_bad": entries}
+    if kept is not None and kept[0] > entries:
+        return {"ok": False, "entries": entries, "first_bad": entries + 1}
     return {"ok": True, "entries": entries, "first_bad": None}

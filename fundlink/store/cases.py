@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from fundlink.store import bulk
+from fundlink.domain.scope import EVERYWHERE, Scope
+from fundlink.store import bulk, scoped
 from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
 from fundlink.store.moves import signed
 
@@ -143,15 +144,25 @@ def _queue(kinds: tuple[str, ...]) -> str:
                        FROM ({parts}) q) z"""
 
 
-def page(connection: Connection, filters: Mapping[str, str | None], *, after: tuple[str, str] | None, limit: int, confirm_before: str) -> list[CaseRow]:  # fmt: skip
-    """Open cases, the oldest first, behind (since, name). ``filters``: kind, municipality_code, owner."""
+def page(
+    connection: Connection,
+    filters: Mapping[str, str | None],
+    *,
+    after: tuple[str, str] | None,
+    limit: int,
+    confirm_before: str,
+    scope: Scope = EVERYWHERE,
+) -> list[CaseRow]:
+    """Open cases in scope, the oldest first, behind (since, name). ``filters``: kind, municipality_code, owner."""
     kind = filters.get("kind")
     conditions = [f"z.{name} = :{name}" for name in ("municipality_code", "owner") if filters.get(name) is not None]
     values: dict[str, Any] = {name: filters[name] for name in ("municipality_code", "owner") if filters.get(name) is not None}
     if after is not None:
         conditions.append("(z.since > :since OR (z.since = :since AND z.name > :name))")
         values |= {"since": after[0], "name": after[1]}
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    inside, held = scoped.within(scope, "z.municipality_code")
+    values |= held
+    where = f"WHERE {' AND '.join(conditions or ['1 = 1'])}{inside}"
     return _rows(
         connection, (kind,) if kind else tuple(_PARTS), f"{where} ORDER BY z.since, z.name LIMIT :limit",
         {**values, "limit": limit, "confirm_before": confirm_before},

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fundlink.store import bulk
+from fundlink.domain.scope import Scope
+from fundlink.store import bulk, scoped
 from fundlink.store.bills import slip_state_of
 from fundlink.store.outcomes import words
 
@@ -149,6 +150,12 @@ def entries(connection: Connection, *, attached: Sequence[str], after: int = 0, 
     new = tuple.__new__
     for row in bulk.stream(connection, statement, **bound):
         yield new(Entry, row)
+
+
+def entries_in(connection: Connection, scope: Scope, *, where: str = "TRUE", **more: Any) -> Generator[Entry]:
+    """The same of a scope; an entry without a bill belongs to no department."""
+    inside, held = scoped.within(scope, "e.municipality_code", "w.department_code")
+    return entries(connection, where=where + inside, **more, **held)
 
 
 # all entries up to the mark stand in files: the history is not searched again

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from fundlink.store import bulk
+from fundlink.domain.scope import EVERYWHERE, Scope
+from fundlink.store import bulk, scoped
 from fundlink.store.bills import SLIP_STATE
 from fundlink.store.outcomes import NEWEST_OUTCOME, NEWEST_TOTALS, words
 from fundlink.store.settlings import COUNTS, SIGNED, STANDS
@@ -134,16 +135,17 @@ def record(connection: Connection, rows: Sequence[DayRow], at: str) -> int:
     return len(fresh)
 
 
-def newest(connection: Connection, day: str | None = None, municipality_code: str | None = None) -> list[DayRow]:
-    """The current state of every day and fund, or of one day or municipality."""
+def newest(connection: Connection, day: str | None = None, municipality_code: str | None = None, *, scope: Scope = EVERYWHERE) -> list[DayRow]:  # fmt: skip
+    """The current state of every day and fund in scope, or of one day or municipality."""
+    inside, held = scoped.within(scope, "d.municipality_code")
     found = bulk.rows(
         connection,
         f"""SELECT {", ".join("d." + name for name in COLUMNS)} FROM day_state d
             WHERE d.id = (SELECT MAX(x.id) FROM day_state x
                           WHERE x.day = d.day AND x.municipality_code = d.municipality_code AND x.fund_code = d.fund_code)
-              {"AND d.day = :day" if day else ""} {"AND d.municipality_code = :code" if municipality_code else ""}
+              {"AND d.day = :day" if day else ""} {"AND d.municipality_code = :code" if municipality_code else ""}{inside}
             ORDER BY d.day, d.municipality_code, d.fund_code""",
-        **({"day": day} if day else {}), **({"code": municipality_code} if municipality_code else {}),
+        **({"day": day} if day else {}), **({"code": municipality_code} if municipality_code else {}), **held,
     )  # fmt: skip
     return [DayRow._make([*row[:-1], json.loads(row[-1])]) for row in found]
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine import Connection
 
 from fundlink.domain.problems import Problem
-from fundlink.store import bulk
+from fundlink.domain.scope import EVERYWHERE, Scope
+from fundlink.store import bulk, scoped
 from fundlink.store.bills import LINE_BITS
 
 STRETCH = 5_000
@@ -87,14 +88,15 @@ def _files(connection: Connection, condition: str, **values: Any) -> list[FileSt
     return [FileState._make([*row[:9], json.loads(row[9]), *row[10:]]) for row in found]
 
 
-def list_files(connection: Connection, before: int | None, limit: int) -> list[FileState]:
-    """Newest files first, ``before`` being the id that the last page ended with."""
+def list_files(connection: Connection, before: int | None, limit: int, scope: Scope = EVERYWHERE) -> list[FileState]:
+    """Newest files in scope first, ``before`` being the id that the last page ended with."""
+    inside, held = scoped.within(scope, "COALESCE(NULLIF(e.municipality_code, ''), f.municipality_wanted)")
     condition = "f.id < :before" if before is not None else "f.id >= :before"
     found = bulk.rows(
         connection,
         f"""SELECT f.id, f.raw_id, f.name, f.sha256, f.profile, f.channel, f.municipality_wanted, e.event, e.municipality_code, e.summary, f.received_at, f.profile_digest
-            FROM file f JOIN file_event e ON e.file_id = f.id AND {_NEWEST} WHERE {condition} ORDER BY f.id DESC LIMIT :limit""",
-        before=before or 0, limit=limit,
+            FROM file f JOIN file_event e ON e.file_id = f.id AND {_NEWEST} WHERE {condition}{inside} ORDER BY f.id DESC LIMIT :limit""",
+        before=before or 0, limit=limit, **held,
     )  # fmt: skip
     return [FileState._make([*row[:9], json.loads(row[9]), *row[10:]]) for row in found]
 

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from fundlink.store import bulk
+from fundlink.domain.scope import EVERYWHERE, Scope
+from fundlink.store import bulk, scoped
 from fundlink.store.bills import BILL_IS_PAID, CURRENT_EFFECT, CURRENT_VERSION, LINE_BITS, SLIP_STATE
 
 
@@ -74,11 +75,15 @@ def bill_by_key(connection: Connection, bill_key: str) -> BillView | None:
     return found[0] if found else None
 
 
-def bills_by_core_key(connection: Connection, core_key: str, municipality_code: str | None = None) -> list[BillView]:
-    """Bills whose current version carries this 連携キー; ten at most."""
+def bills_by_core_key(
+    connection: Connection, core_key: str, municipality_code: str | None = None, scope: Scope = EVERYWHERE
+) -> list[BillView]:
+    """Bills in scope whose current version carries this 連携キー; ten at most."""
     condition = """b.id IN (SELECT x.id FROM bill x JOIN bill_version v ON v.bill_key = x.bill_key WHERE v.core_key = :core AND v.core_key <> '')
                    AND w.core_key = :core"""
-    values: dict[str, Any] = {"core": core_key}
+    inside, held = scoped.within(scope, "b.municipality_code", "w.department_code")
+    condition += inside
+    values: dict[str, Any] = {"core": core_key, **held}
     if municipality_code:
         condition += " AND b.municipality_code = :code"
         values["code"] = municipality_code
@@ -116,15 +121,16 @@ def bill_by_el_number(connection: Connection, institution_code: str, case_key: s
     return found[0] if found else None
 
 
-def page_of_bills(connection: Connection, *, after: int, limit: int, municipality_code: str | None = None, fund_code: str | None = None) -> list[BillView]:  # fmt: skip
-    """Bills after a bill id in the order they came, at most ``limit``."""
-    condition, values = "b.id > :after", {"after": after, "limit": limit}
+def page_of_bills(connection: Connection, *, after: int, limit: int, municipality_code: str | None = None, fund_code: str | None = None, scope: Scope = EVERYWHERE) -> list[BillView]:  # fmt: skip
+    """Bills in scope after a bill id in the order they came, at most ``limit``."""
+    inside, held = scoped.within(scope, "b.municipality_code", "w.department_code")
+    condition, values = f"b.id > :after{inside}", {"after": after, "limit": limit, **held}
     if municipality_code:
         condition += " AND b.municipality_code = :code"
-        values["code"] = municipality_code  # type: ignore[assignment]
+        values["code"] = municipality_code
     if fund_code:
         condition += " AND w.fund_code = :fund"
-        values["fund"] = fund_code  # type: ignore[assignment]
+        values["fund"] = fund_code
     return _bills(connection, f"{condition} ORDER BY b.id LIMIT :limit", **values)
 
 

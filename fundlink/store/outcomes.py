@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy.engine import Connection
 
-from fundlink.store import bulk
+from fundlink.domain.scope import EVERYWHERE, Scope
+from fundlink.store import bulk, scoped
 from fundlink.store.bills import SLIP_STATE
 from fundlink.store.moves import net_on_bill
 
@@ -181,13 +182,14 @@ NEWEST_TOTALS = """
              GROUP BY x.municipality_code, x.day, x.fund_code, x.outcome)"""
 
 
-def count_outcomes(connection: Connection, day: str | None, municipality_code: str | None = None) -> list[tuple[str, int, int]]:
+def count_outcomes(connection: Connection, day: str | None, municipality_code: str | None = None, *, scope: Scope = EVERYWHERE) -> list[tuple[str, int, int]]:  # fmt: skip
     """(outcome, transactions, yen) as they stand now, of one business day or of all."""
-    which = f"x.day = :day{' AND m.code = :code' if municipality_code else ''}"
+    inside, held = scoped.within(scope, "m.code")
+    which = f"x.day = :day{' AND m.code = :code' if municipality_code else ''}{inside}"
     found = bulk.rows(
         connection,
         f"""SELECT t.outcome, SUM(t.transactions), SUM(t.yen) FROM outcome_total t
             WHERE {NEWEST_TOTALS.format(which)} GROUP BY t.outcome HAVING SUM(t.transactions) <> 0 ORDER BY t.outcome""",
-        day=day or "", **({"code": municipality_code} if municipality_code else {}),
+        day=day or "", **({"code": municipality_code} if municipality_code else {}), **held,
     )  # fmt: skip
     return [(str(name), int(count), int(yen)) for name, count, yen in found]

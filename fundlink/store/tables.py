@@ -938,6 +938,138 @@ class CaseOwner(SQLModel, table=True):
     at: str
 
 
+class Person(SQLModel, table=True):
+    """A member of staff by 職員番号. Two accounts of one person are one person. ``demo`` is 1 for the throw-away ones."""
+
+    person_id: str = Field(primary_key=True)
+    name: str
+    demo: int = 0
+    at: str
+
+
+class PersonState(SQLModel, table=True):
+    """Whether a person is active; the newest row counts."""
+
+    __tablename__ = "person_state"
+    __table_args__ = (sa.Index("person_state_by_person", "person_id", "id"),)
+    id: int = _key()
+    person_id: str = Field(foreign_key="person.person_id")
+    state: str  # active | disabled
+    reason: str
+    by: str
+    at: str
+
+
+class PersonGrant(SQLModel, table=True):
+    """Roles and scope of a person, given by two; the newest row counts. ``*`` stands for all municipalities or departments."""
+
+    __tablename__ = "person_grant"
+    __table_args__ = (sa.Index("person_grant_by_person", "person_id", "id"),)
+    id: int = _key()
+    person_id: str = Field(foreign_key="person.person_id")
+    roles: str
+    municipalities: str
+    departments: str
+    by: str
+    approved_by: str  # '' for the first administrators, who had nobody beside them
+    at: str
+
+
+class Account(SQLModel, table=True):
+    """A login of one person."""
+
+    id: int = _key()
+    login: str = Field(unique=True)  # folded
+    person_id: str = Field(foreign_key="person.person_id", index=True)
+    by: str
+    at: str
+
+
+class AccountSecret(SQLModel, table=True):
+    """What an account proves itself with; the newest row of a kind counts, an empty one takes it away."""
+
+    __tablename__ = "account_secret"
+    __table_args__ = (sa.Index("account_secret_by_account", "account_id", "kind", "id"),)
+    id: int = _key()
+    account_id: int = Field(sa_type=BigKey, foreign_key="account.id")
+    kind: str  # password (Argon2id) | second (sealed) | setup (SHA-256)
+    secret: str
+    until: str  # '' where it does not end by itself
+    at: str
+
+
+class UsedStep(SQLModel, table=True):
+    """Steps of time whose code an account has used: none is good twice."""
+
+    __tablename__ = "used_step"
+    account_id: int = Field(sa_type=BigKey, primary_key=True, foreign_key="account.id")
+    step: int = Field(sa_type=sa.BigInteger, primary_key=True)
+
+
+class LoginAttempt(SQLModel, table=True):
+    """Logins that were tried, so that failures cost time. What was typed is kept as a digest only: it may be a password."""
+
+    __tablename__ = "login_attempt"
+    __table_args__: ClassVar[Any] = (
+        sa.Index("login_attempt_by_subject", "subject", "id"),
+        sa.Index("login_attempt_by_address", "address", "at"),
+    )
+    id: int = _key()
+    subject: str
+    address: str
+    result: str  # failed | passed | unlocked
+    at: str
+
+
+class LoginSession(SQLModel, table=True):
+    """A session as the server holds it, by the SHA-256 of its id. Its times move; it is no fact of money."""
+
+    __tablename__ = "login_session"
+    id_sha256: str = Field(primary_key=True)
+    number: str = Field(unique=True)  # what people may see of it
+    account_id: int = Field(sa_type=BigKey, foreign_key="account.id", index=True)
+    began_at: str
+    seen_at: str
+    proved_at: str  # the last second factor
+    until: str
+    ended_at: str  # '' while it lasts
+    ended_why: str
+    address: str
+
+
+class ApiKey(SQLModel, table=True):
+    """A key of a machine, bound to one municipality (and profile, where one is named); only its digest is kept."""
+
+    __tablename__ = "api_key"
+    id: int = _key()
+    prefix: str = Field(unique=True)
+    sha256: str
+    name: str
+    role: str
+    municipality_code: str
+    profile: str
+    by: str
+    at: str
+
+
+class ApiKeyEnd(SQLModel, table=True):
+    """A key was revoked."""
+
+    __tablename__ = "api_key_end"
+    key_id: int = Field(sa_type=BigKey, primary_key=True, foreign_key="api_key.id")
+    by: str
+    at: str
+
+
+class AccessChange(SQLModel, table=True):
+    """Every change of persons, roles and keys in one row of numbers: who remembers something compares the newest number."""
+
+    __tablename__ = "access_change"
+    id: int = _key()
+    what: str
+    at: str
+
+
 class Idempotency(SQLModel, table=True):
     """The answer given to a keyed write, stored in the transaction of its effect."""
 

@@ -1,0 +1,249 @@
+"""Persons, accounts and API keys as commands: ``fundlink users …``. Thin: the desk decides everything.
+
+A password is never an argument: it is asked for, or read from stdin. Secrets are printed once, by the command that makes them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from fundlink.cli.show import emit
+from fundlink.cli.verbs import Json, jobs
+
+users_app = typer.Typer(help="利用者・役割・API キー。", no_args_is_help=True, rich_markup_mode=None)
+key_app = typer.Typer(help="機械（基幹システムなど）の API キー。", no_args_is_help=True, rich_markup_mode=None)
+users_app.add_typer(key_app, name="key")
+
+Login = Annotated[str, typer.Argument(metavar="LOGIN", help="利用者名")]
+Named = Annotated[str, typer.Argument(metavar="LOGIN", help="利用者名または職員番号")]
+Person = Annotated[str, typer.Option(help="職員番号（1 人に 1 つ）")]
+PersonName = Annotated[str, typer.Option("--name", help="氏名")]
+Who = Annotated[str, typer.Option("--as", help="実施者（管理）")]
+Approver = Annotated[str, typer.Option("--approved-by", help="承認者（別の管理）")]
+Roles = Annotated[list[str], typer.Option("--role", help="役割: input review approve treasury audit admin（くり返し可）")]
+Towns = Annotated[list[str], typer.Option("--municipality", help="団体コード（くり返し可）。省略するとすべて")]
+Departments = Annotated[list[str], typer.Option("--department", help="課所コード（くり返し可）。省略するとすべて")]
+
+
+@users_app.command("first-admin")
+def first_admin(login: Login, person: Person, name: PersonName, as_json: Json = False) -> int:
+    """最初の管理者を登録する（1 回だけ。設定用の合言葉を 1 回だけ表示する）。"""
+    from fundlink.desk import accounts
+
+    with jobs() as work:
+        result = accounts.first_admin(work.rooms, accounts.NewAccount(login, person, name))
+    emit(result, as_json=as_json, words=_setup_words)
+    return 0
+
+
+def _setup_words(told: Mapping[str, Any]) -> str:
+    return (
+        f"{told['login']}（職員番号 {told['person']}）を登録しました。\n"
+        f"設定用の合言葉（この 1 回だけ表示。{told['setup_until']} まで）: {told['setup_secret']}\n"
+        f"本人に渡してください。本人が `fundlink users set-up {told['login']}` か画面で、パスワードと確認コードを設定します。"
+    )
+
+
+@users_app.command("add")
+def add(
+    login: Login,
+    person: Person,
+    name: PersonName,
+    who: Who,
+    approved_by: Approver = "",
+    role: Roles = [],  # noqa: B006
+    municipality: Towns = [],  # noqa: B006
+    department: Departments = [],  # noqa: B006
+    as_json: Json = False,
+) -> int:
+    """利用者を登録する（管理 2 人で。2 人目の管理だけは 1 人で登録できる）。"""
+    from fundlink.desk import accounts
+
+    new = accounts.NewAccount(login, person, name, tuple(role), _scope(municipality, department))
+    with jobs() as work:
+        result = accounts.add(work.rooms, new, who, approved_by)
+    emit(result, as_json=as_json, words=_setup_words)
+    return 0
+
+
+def _scope(municipalities: list[str], departments: list[str]) -> Any:
+    from fundlink.domain.scope import Scope
+
+    return Scope(frozenset(municipalities) or None, frozenset(departments) or None)
+
+
+@users_app.command("list")
+def list_(as_json: Json = False) -> int:
+    """利用者の一覧。"""
+    from fundlink.desk import accounts
+
+    with jobs() as work:
+        result = accounts.listed(work.rooms)
+    emit(result, as_json=as_json, words=lambda r: "\n".join(map(_user_line, r["users"])) or "利用者は登録されていません。")
+    return 0
+
+
+def _user_line(user: Mapping[str, Any]) -> str:
+    from fundlink.access.roles import in_words
+
+    state = {"active": "有効", "disabled": "停止"}[user["state"]]
+    town = "全団体" if user["municipalities"] == "*" else user["municipalities"]
+    return f"{user['login']}  職員番号 {user['person']}  {user['name']}  {in_words(user['roles']) or '役割なし'}  {town}  {state}{'  見本' if user['demo'] else ''}"
+
+
+@users_app.command("roles")
+def roles(
+    name: Named,
+    who: Who,
+    approved_by: Approver,
+    role: Roles = [],  # noqa: B006
+    municipality: Towns = [],  # noqa: B006
+    department: Departments = [],  # noqa: B006
+    as_json: Json = False,
+) -> int:
+    """役割と範囲を置き換える（管理 2 人で。自分のものは変えられない）。"""
+    from fundlink.desk import accounts
+
+    with jobs() as work:
+        result = accounts.change_roles(work.rooms, name, (tuple(role), _scope(municipality, department)), (who, approved_by))
+    emit(result, as_json=as_json, words=lambda r: f"{r['person']} の役割: {'・'.join(r['before']['roles']) or '（なし）'} → {'・'.join(r['roles']) or '（なし）'}")  # fmt: skip
+    return 0
+
+
+@users_app.command("disable")
+def disable(name: Named, who: Who, reason: Annotated[str, typer.Option(help="理由（異動・退職など）")], as_json: Json = False) -> int:
+    """利用者をただちに止める（開いている画面も次の操作で切れる）。"""
+    from fundlink.desk import accounts
+
+    with jobs() as work:
+        result = accounts.disable(work.rooms, name, reason, who)
+    emit(result, as_json=as_json, words=lambda r: f"{r['person']} を止めました（切ったログイン {r['sessions_ended']}）。")
+    return 0
+
+
+@users_app.command("reset")
+def reset(name: Named, who: Who, approved_by: Approver, as_json: Json = False) -> int:
+    """パスワードと確認コードを設定し直す（管理 2 人で。止めた利用者は有効に戻る）。"""
+    from fundlink.desk import accounts
+
+    with jobs() as work:
+        result = accounts.reset(work.rooms, name, (who, approved_by))
+    emit(result, as_json=as_json, words=_setup_words)
+    return 0
+
+
+@users_app.command("unlock")
+def unlock(name: Named, who: Who, as_json: Json = False) -> int:
+    """ログインの失敗による待ち時間を解く。"""
+    from fundlink.desk import accounts
+
+    with jobs() as work:
+        result = accounts.unlock(work.rooms, name, who)
+    emit(result, as_json=as_json, words=lambda r: f"{r['login']} の待ち時間を解きました（失敗 {r['failures']} 回）。")
+    return 0
+
+
+@users_app.command("audit")
+def audit(as_json: Json = False) -> int:
+    """棚卸: 最後に使った日、確認コードの有無、見直すべき利用者。"""
+    from fundlink.desk import accounts
+
+    with jobs() as work:
+        result = accounts.stock(work.rooms)
+    emit(result, as_json=as_json, words=lambda r: "\n".join(map(_stock_line, r["users"])) or "利用者は登録されていません。")
+    return 0
+
+
+_LOOK_AT = {
+    "never_used": "一度も使っていない", "unused_90_days": "90 日使っていない", "no_second_factor": "確認コード未設定",
+    "no_role": "役割なし", "demo": "見本の利用者", "disabled_with_roles": "停止中だが役割が残る",
+}  # fmt: skip
+
+
+def _stock_line(user: Mapping[str, Any]) -> str:
+    marks = "・".join(_LOOK_AT[name] for name in user["look_at"])
+    return f"{_user_line(user)}  最後の利用 {user['last_login_at'] or '—'}{'  【' + marks + '】' if marks else ''}"
+
+
+@users_app.command("set-up")
+def set_up(
+    login: Login,
+    stdin: Annotated[bool, typer.Option("--stdin", help="合言葉、パスワード、（2 回目は）確認コードを標準入力の 1 行ずつから読む")] = False,
+    as_json: Json = False,
+) -> int:
+    """本人が、合言葉を使ってパスワードと確認コードを設定する。"""
+    from fundlink.desk import credentials
+
+    secret, password = (_line(), _line()) if stdin else _asked()
+    with jobs() as work:
+        given = credentials.Setup(login, secret, password)
+        credentials.check_setup(work.rooms, given)
+        enrolment = credentials.begin_enrolment(login)
+        sys.stderr.write(f"認証アプリに登録してください: {enrolment.address}\n")
+        sys.stderr.flush()
+        code = _line() if stdin else str(typer.prompt("確認コード（6 桁）", err=True))
+        known = credentials.set_up(work.rooms, given, enrolment.secret, code)
+    emit({"login": known.login, "person": known.person_id, "ok": True}, as_json=as_json, words=lambda r: f"{r['login']} を設定しました。")
+    return 0
+
+
+def _line() -> str:
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+def _asked() -> tuple[str, str]:
+    secret = str(typer.prompt("設定用の合言葉", hide_input=True, err=True))
+    return secret, str(typer.prompt("新しいパスワード（15 文字以上を推奨）", hide_input=True, confirmation_prompt=True, err=True))
+
+
+@key_app.command("add")
+def key_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="呼び名（どの機械か）")],
+    municipality: Annotated[str, typer.Option(help="団体コード（6 桁）")],
+    who: Who,
+    profile: Annotated[str, typer.Option(help="使えるプロファイル。省略するとどれでも")] = "",
+    role: Annotated[str, typer.Option(help="vendor（連携）または audit（見るだけ）")] = "vendor",
+    as_json: Json = False,
+) -> int:
+    """API キーを作る（この 1 回だけ表示する）。"""
+    from fundlink.desk import api_keys
+
+    with jobs() as work:
+        result = api_keys.add(work.rooms, api_keys.NewKey(name, municipality, profile, role), who)
+    emit(
+        result,
+        as_json=as_json,
+        words=lambda r: f"API キー（この 1 回だけ表示）: {r['key']}\n要求に Authorization: Bearer として付けてください。",
+    )
+    return 0
+
+
+@key_app.command("list")
+def key_list(as_json: Json = False) -> int:
+    """API キーの一覧（キーそのものは出ない）。"""
+    from fundlink.desk import api_keys
+
+    with jobs() as work:
+        result = api_keys.listed(work.rooms)
+    emit(result, as_json=as_json, words=lambda r: "\n".join(f"{k['prefix']}  {k['name']}  {k['municipality_code']}  {k['role']}  {k['profile'] or '全プロファイル'}  {'失効 ' + k['ended_at'] if k['ended_at'] else '有効'}" for k in r["keys"]) or "API キーはありません。")  # fmt: skip
+    return 0
+
+
+@key_app.command("revoke")
+def key_revoke(prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="キーの先頭（一覧に出る 8 文字）")], who: Who, as_json: Json = False) -> int:  # fmt: skip
+    """API キーをただちに失効させる。"""
+    from fundlink.desk import api_keys
+
+    with jobs() as work:
+        result = api_keys.revoke(work.rooms, prefix, who)
+    emit(result, as_json=as_json, words=lambda r: f"{r['prefix']}（{r['name']}）を失効させました。")
+    return 0
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group."""
+    app.add_typer(users_app, name="users")

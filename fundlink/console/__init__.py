@@ -1,0 +1,1 @@
+"""The verbs as screens for finance staff. Calls jobs and desk; decides nothing."""

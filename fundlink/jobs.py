@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
-from fundlink.desk import acts, queue
+from fundlink.desk import acts, proposals, queue
 from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.values import is_municipality_code
-from fundlink.pipeline import Rooms, Ticket, absence, bank, closing, papers, unpaid
+from fundlink.pipeline import Rooms, Ticket, absence, bank, closing, glance, papers, unpaid
 from fundlink.pipeline.days import show_day
 from fundlink.pipeline.papers import Asked
 from fundlink.store import vault
+from fundlink.store.day_rows import Place
 
 _INTAKE_KEYS = (
     "file", "read", "accepted", "created", "updated", "unchanged", "cancelled", "conflicts", "rejected", "accepted_yen", "rejected_yen",
@@ -136,7 +137,7 @@ class Jobs:
 
     def explain_settlement(self, key: str) -> Ticket:
         """Which credits pay a settlement, or what may; reads only."""
-        return desk_settling.explain_settlement(self.rooms, key)
+        return {**desk_settling.explain_settlement(self.rooms, key), "proposal": proposals.standing(self.rooms, key)}
 
     def open_settlements(self) -> Ticket:
         """Settlements that nothing settles; reads only."""
@@ -151,6 +152,25 @@ class Jobs:
         """Two persons take their choice back."""
         with self._stream("reconcile"):
             return desk_settling.withdraw_settlement(self.rooms, key, reason=reason, who=who, approved_by=approved_by)
+
+    def proposed_settlements(self) -> list[Ticket]:
+        """Proposals that wait for another person; reads only."""
+        return proposals.waiting(self.rooms)
+
+    def propose_settlement(self, key: str, suggestion: str, *, reason: str, who: str) -> Ticket:
+        """One person says what pays a settlement."""
+        with self._stream("reconcile"):
+            return proposals.propose(self.rooms, key, suggestion, reason=reason, who=who)
+
+    def accept_proposal(self, key: str, proposal: str, *, who: str) -> Ticket:
+        """Another one accepts it."""
+        with self._stream("reconcile"):
+            return proposals.accept(self.rooms, key, proposal, who=who)
+
+    def drop_proposal(self, key: str, *, who: str) -> Ticket:
+        """Take a proposal off the table."""
+        with self._stream("reconcile"):
+            return proposals.drop(self.rooms, key, who=who)
 
     def reissue(self, bill: str, who: str, approved_by: str) -> Ticket:
         """A new eL number for a bill."""
@@ -176,9 +196,29 @@ class Jobs:
         with self._stream("reconcile"), self._rehearsed(dry_run):
             return closing.approve(self.rooms, day, who, municipality=municipality)
 
+    def close_report(self, municipality: str, day: str) -> Ticket:
+        """What the persons who close a day look at; reads only."""
+        return closing.report(self.rooms, municipality, day)
+
     def day(self, day: str, *, municipality: str | None = None, diff: bool = False) -> Ticket:
         """How a day stands, its books, and with ``diff`` what came after its close; reads only."""
         return show_day(self.rooms, day, municipality=municipality, diff=diff)
+
+    def morning(self, only: Collection[str] | None = None) -> Ticket:
+        """The last business days of every municipality (of ``only``), and the newest of them by its witnesses; reads only."""
+        return glance.morning(self.rooms, only)
+
+    def day_at_a_glance(self, municipality: str, day: str) -> Ticket:
+        """A municipality's day by its witnesses, from kept sums; reads only."""
+        return glance.day_at_a_glance(self.rooms, municipality, day)
+
+    def fund_rows(self, place: Place, *, after: int = 0, every: bool = False) -> Ticket:
+        """The rows behind one fund of a day; reads only."""
+        return glance.fund_rows(self.rooms, place, after=after, every=every)
+
+    def shown_paper(self, asked: Asked) -> Ticket:
+        """A paper as a screen shows it; reads only."""
+        return papers.shown(self.rooms, asked)
 
     def paper(self, asked: Asked, form: str, out: Path) -> Ticket:
         """Write a paper of the treasurer's office to a file; reads only."""
@@ -201,9 +241,9 @@ class Jobs:
         """Whether everything up to a day is in, applied and posted, and why not; reads only."""
         return absence.watermark(self.rooms, {"until": until, "municipality": municipality})
 
-    def ageing(self, municipality: str | None = None) -> Ticket:
-        """What has waited longer than its limit; reads only."""
-        return absence.aged(self.rooms, {"municipality": municipality})
+    def ageing(self, municipality: str | None = None, *, subjects: Collection[str] | None = None) -> Ticket:
+        """What has waited longer than its limit (only of some ``subjects``); reads only."""
+        return absence.aged(self.rooms, {"municipality": municipality, "subjects": subjects})
 
     def unpaid(self, until: str, municipality: str, out: Path) -> Ticket:
         """The list of unpaid bills at a cut-off, refused until all that tells of payments is in."""
@@ -218,6 +258,14 @@ class Jobs:
     def cases(self, filters: Mapping[str, str | None], after: tuple[str, str] | None = None, limit: int = queue.PAGE) -> Ticket:
         """Open cases, oldest first; reads only."""
         return queue.page(self.rooms, filters, after, limit)
+
+    def case_counts(self, municipality: str | None = None) -> dict[str, int]:
+        """Open cases by kind; reads only."""
+        return queue.counts(self.rooms, municipality)
+
+    def waiting_acts(self) -> list[Ticket]:
+        """Acts that one person prepared and another has to look at, oldest first; reads only."""
+        return queue.waiting(self.rooms)
 
     def case(self, name: str) -> Ticket:
         """One case with all about it; reads only."""

@@ -106,7 +106,14 @@ def assign(rooms: Rooms, name: str, owner: str, who: str) -> dict[str, Any]:
     return {"case": name, "owner": owner.strip(), "before": row.owner}
 
 
-def counts(rooms: Rooms) -> dict[str, int]:
-    """Open cases by kind."""
+def counts(rooms: Rooms, municipality_code: str | None = None) -> dict[str, int]:
+    """Open cases by kind, of all municipalities or one."""
     with rooms.store.read() as connection:
-        return cases.count(connection, grounds.confirm_before(rooms))
+        return cases.count(connection, grounds.confirm_before(rooms), municipality_code)
+
+
+def waiting(rooms: Rooms) -> list[dict[str, Any]]:
+    """Acts that were prepared and that nobody has approved, refused or withdrawn, oldest first."""
+    with rooms.store.read() as connection:
+        found = acts.waiting(connection)
+    return [{**act_words(act), "municipality_code": act.municipality_code} for act in found]

@@ -159,13 +159,14 @@ def _rows(connection: Connection, kinds: tuple[str, ...], rest: str, values: dic
     return [CaseRow._make([*row[:6], int(row[6]), row[7]]) for row in found]
 
 
-def count(connection: Connection, confirm_before: str) -> dict[str, int]:
+def count(connection: Connection, confirm_before: str, municipality_code: str | None = None) -> dict[str, int]:
     """How many cases of each kind are open."""
+    only = "WHERE k.municipality_code = :code" if municipality_code else ""
     found = bulk.rows(
         connection,
-        f"SELECT k.kind, COUNT(*) FROM ({_queue(tuple(_PARTS))}) k GROUP BY k.kind ORDER BY k.kind",
-        confirm_before=confirm_before,
-    )
+        f"SELECT k.kind, COUNT(*) FROM ({_queue(tuple(_PARTS))}) k {only} GROUP BY k.kind ORDER BY k.kind",
+        confirm_before=confirm_before, **({"code": municipality_code} if municipality_code else {}),
+    )  # fmt: skip
     return {str(kind): int(number) for kind, number in found}
 
 

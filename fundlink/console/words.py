@@ -46,7 +46,7 @@ class Words:
         self.language = language if language in LANGUAGES else LANGUAGES[0]
         self._at = LANGUAGES.index(self.language)
 
-    def say(self, key: str, **given: object) -> str:
+    def say(self, key: str, /, **given: object) -> str:
         """A sentence by its key; a key that there is not is an error of ours."""
         return table()[key][self._at].format(**given)
 
@@ -86,6 +86,17 @@ class Words:
         if self._at:
             return f"{found:%a} {found.day} {found:%b}"
         return f"{found.month}月{found.day}日（{'月火水木金土日'[found.weekday()]}）"
+
+    def short(self, day: str) -> str:
+        """A day where there is little room.
+
+        >>> Words("ja").short("2026-11-20"), Words("en").short("2026-11-20")
+        ('11/20（金）', 'Fri 20/11')
+        """
+        found = dt.date.fromisoformat(day)
+        if self._at:
+            return f"{found:%a} {found.day}/{found.month}"
+        return f"{found.month}/{found.day}（{'月火水木金土日'[found.weekday()]}）"
 
     def full_date(self, day: str) -> str:
         """A day with its year.

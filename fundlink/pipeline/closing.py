@@ -136,7 +136,11 @@ def report(rooms: Rooms, municipality_code: str, day: str) -> dict[str, Any]:
         frozen = books.frozen(connection, municipality_code, day) if sheet.is_closed else sheet.books
     stops = [problem("FL-DAY-005", count=waiting)] if waiting else sheet.stops
     unchanged = step is not None and (step.books_sha256, step.sheet_sha256) == (sheet.books_sha256, sheet.sheet_sha256)
-    close = None if step is None else {"step": step.step, "by": step.by, "at": step.at, "reason": step.reason, "books_sha256": step.books_sha256}
+    close = (
+        None
+        if step is None
+        else {"step": step.step, "by": step.by, "at": step.at, "reason": step.reason, "books_sha256": step.books_sha256}
+    )
     return {
         **sheet.as_json(), "day": day, "books": [row._asdict() for row in frozen], "is_closed": sheet.is_closed, "close": close,
         "unchanged": unchanged, "stops": [one.as_json() for one in stops], "untied": [one.as_json() for one in sheet.untied],

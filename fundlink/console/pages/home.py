@@ -39,7 +39,9 @@ def home(request: Request) -> Response:
 
 
 def _first(request: Request, code: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = jobs_of(request).cases({"municipality_code": code, "kind": None, "owner": None}, None, FIRST_CASES)["cases"]
+    found: list[dict[str, Any]] = jobs_of(request).cases({"municipality_code": code, "kind": None, "owner": None}, None, FIRST_CASES)[
+        "cases"
+    ]
     return found
 
 

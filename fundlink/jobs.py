@@ -259,9 +259,9 @@ class Jobs:
         """Open cases, oldest first; reads only."""
         return queue.page(self.rooms, filters, after, limit)
 
-    def case_counts(self, municipality: str | None = None) -> dict[str, int]:
-        """Open cases by kind; reads only."""
-        return queue.counts(self.rooms, municipality)
+    def case_counts(self, municipality: str | None = None, *, kind: str | None = None, without: str | None = None) -> dict[str, int]:
+        """Open cases by kind (of one only, or without one); reads only."""
+        return queue.counts(self.rooms, municipality, kind=kind, without=without)
 
     def waiting_acts(self) -> list[Ticket]:
         """Acts that one person prepared and another has to look at, oldest first; reads only."""

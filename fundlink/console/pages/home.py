@@ -15,6 +15,8 @@ from fundlink.console.visitor import sees, signature, visitor
 from fundlink.domain.persons import same_person
 
 FIRST_CASES = 5
+LATER = "preliminary"
+"""A kind of case that takes a look at every preliminary statement: it is counted while the page is being read already."""
 LATE_SUBJECTS = ("message", "settlement", "bank_credit", "day", "received_file", "file")
 """What is late enough for the first page; the states of single bills and payments belong to a report."""
 
@@ -33,16 +35,24 @@ def home(request: Request) -> Response:
     aged = jobs.ageing(wanted, subjects=LATE_SUBJECTS)
     return show(
         request, "home.html", today=morning["today"], last=morning["last"], towns=towns, town=town, flow=flow(town["yesterday"]),
-        counts=jobs.case_counts(wanted), cases=_first(request, wanted), approvals=_approvals(request, morning["prepared"], wanted),
+        counts=jobs.case_counts(wanted, without=LATER), cases=_first(request, wanted), approvals=_approvals(request, morning["prepared"], wanted),
         aged=[row for row in aged["states"] if row["count"]],
     )  # fmt: skip
 
 
 def _first(request: Request, code: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = jobs_of(request).cases({"municipality_code": code, "kind": None, "owner": None}, None, FIRST_CASES)[
-        "cases"
-    ]
+    found: list[dict[str, Any]] = jobs_of(request).cases({"municipality_code": code, "without": LATER}, None, FIRST_CASES)["cases"]
     return found
+
+
+def later(request: Request) -> Response:
+    """How many preliminary statements nobody has confirmed."""
+    code = str(request.path_params["code"])
+    if not sees(request, code):
+        raise HTTPException(404)
+    counts = jobs_of(request).case_counts(code, kind=LATER)
+    template = "home_later.html" if request.headers.get("hx-request") else "home_later_page.html"
+    return show(request, template, number=counts.get(LATER, 0), kind=LATER)
 
 
 def _approvals(request: Request, prepared: list[dict[str, Any]], code: str) -> list[dict[str, Any]]:
@@ -62,4 +72,4 @@ def _approvals(request: Request, prepared: list[dict[str, Any]], code: str) -> l
     return [{**row, "mine": same_person(row["by"], name)} for row in (*days, *acts, *proposals)]
 
 
-ROUTES = (Route("/", home),)
+ROUTES = (Route("/", home), Route("/later/{code}", later))

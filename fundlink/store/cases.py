@@ -163,7 +163,13 @@ def _rows(connection: Connection, kinds: tuple[str, ...], rest: str, values: dic
     return [CaseRow._make([*row[:6], int(row[6]), row[7]]) for row in found]
 
 
-def count(connection: Connection, confirm_before: str, *, kinds: tuple[str | None, str | None] = (None, None), municipality_code: str | None = None) -> dict[str, int]:
+def count(
+    connection: Connection,
+    confirm_before: str,
+    *,
+    kinds: tuple[str | None, str | None] = (None, None),
+    municipality_code: str | None = None,
+) -> dict[str, int]:
     """How many cases of each kind are open. ``kinds``: the only one, or one that is left out."""
     chosen = _kinds(*kinds)
     values = {"confirm_before": confirm_before} if "preliminary" in chosen else {}

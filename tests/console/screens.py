@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -42,9 +43,8 @@ def draw(out: Path, only: tuple[str, ...] = ()) -> int:
     with tempfile.TemporaryDirectory() as folder:
         built = town(world(Path(folder)))
         with served(built) as address, chromium() as browser:
-            for scheme in SCHEMES:
-                for width in WIDTHS:
-                    _draw(browser, address, (out, scheme, width), {name: PAGES[name] for name in only or PAGES})
+            for scheme, width in product(SCHEMES, WIDTHS):
+                _draw(browser, address, (out, scheme, width), {name: PAGES[name] for name in only or PAGES})
         built.jobs.rooms.close()
     return len(list(out.glob("*.png")))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,18 +24,28 @@ ARGUMENTS = (
 WIDTHS = {"office": (1366, 768), "tablet": (820, 1180), "phone": (390, 844)}
 
 
+class _Server(uvicorn.Server):
+    """Uvicorn that says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        await super().startup(sockets)
+        self.listens.set()
+
+
 @contextmanager
 def served(world: World) -> Iterator[str]:
     """Where the console of this world answers."""
     settings = Settings(home=world.folder / "home")
     config = uvicorn.Config(create_app(world.jobs.rooms, settings), port=0, log_level="error", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
+    server = _Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    until = time.monotonic() + 20
-    while not server.started:
-        assert time.monotonic() < until, "the server does not start"
-        time.sleep(0.02)
+    assert server.listens.wait(60), "the server does not start"
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}/console/"

@@ -37,7 +37,11 @@ def test_every_sentence_stands_in_both_languages_with_the_same_blanks() -> None:
 
 
 def test_every_key_that_is_said_exists_and_every_key_is_said() -> None:
-    said = {key for text in (*TEMPLATES.values(), CODE) for key in re.findall(r'["\']([a-z0-9]+(?:\.[a-z0-9_-]+)+|name|skip|nav|language|footer|problems)["\']', text)}
+    said = {
+        key
+        for text in (*TEMPLATES.values(), CODE)
+        for key in re.findall(r'["\']([a-z0-9]+(?:\.[a-z0-9_-]+)+|name|skip|nav|language|footer|problems)["\']', text)
+    }
     stems = {stem for text in TEMPLATES.values() for stem in re.findall(r'["\']([a-z0-9.]+[.a-z])["\'] ~', text)}
     unused = [key for key in table() if key not in said and not any(key.startswith(stem) for stem in stems)]
     assert unused == []
@@ -50,7 +54,10 @@ def test_every_key_that_is_said_exists_and_every_key_is_said() -> None:
 def test_the_trade_is_called_as_in_the_glossary(key: str, term: str) -> None:
     words = table()[key][0]
     rows = [line for line in GLOSSARY.splitlines() if line.startswith("| ") and re.search(rf"\b{re.escape(term)}\b", line.split("|")[2])]
-    assert any(words in [cell.strip() for cell in line.split("|")[1].split("/")] or words in line.split("|")[1] for line in rows), (words, rows)
+    assert any(words in [cell.strip() for cell in line.split("|")[1].split("/")] or words in line.split("|")[1] for line in rows), (
+        words,
+        rows,
+    )
 
 
 def test_no_word_stands_for_what_has_another_one() -> None:

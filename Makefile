@@ -52,6 +52,9 @@ docs: $(VENV)/run.ok  ## docs/formats.md と docs/performance.md を作り直す
 	$(BIN)/python -m fundlink.formats.book docs/formats.md
 	$(BIN)/python -m bench report docs/performance.json docs/performance.md
 
+screens: $(VENV)/all.ok  ## 画面の絵を docs/screens に作り直す / draw every page of the console again
+	$(BIN)/python -m tests.console.screens docs/screens
+
 N ?= 100000
 RUNS ?= $(if $(filter 1000000,$(N)),3,5)
 BENCH_OUT ?= bench/results/$(N).json
@@ -68,4 +71,4 @@ lock:  ## 依存の固定をやり直す（保守者） / re-lock dependencies (
 	uv export -q --no-group dev --no-emit-project --no-header --format requirements-txt -o requirements.lock
 	uv export -q --all-groups --no-emit-project --no-header --format requirements-txt -o requirements-all.lock
 
-.PHONY: help venv demo test check docs bench bench-comparators lock crash failover
+.PHONY: help venv demo test check docs screens bench bench-comparators lock crash failover

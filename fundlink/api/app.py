@@ -18,13 +18,14 @@ from fundlink.api import bill_writes, bills, cases, feeds, health, intakes, metr
 from fundlink.api.answers import problem_answer
 from fundlink.api.callers import Gate, admitted
 from fundlink.api.context import UPLOADS_AT_ONCE, Api, correlation_of, sent
-from fundlink.api.door import Door
+from fundlink.api.door import CONSOLE, Door
 from fundlink.api.health import schema_of
 from fundlink.api.once import Once
 from fundlink.api.openapi import describe
 from fundlink.api.queries import known_queries, misfit
 from fundlink.api.writer import Writer
 from fundlink.config import Settings
+from fundlink.console.app import create_console
 from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
 from fundlink.jobs import Jobs, Workers
@@ -54,6 +55,7 @@ def create_app(rooms: Rooms, settings: Settings, *, workers: Workers | None = No
         app.include_router(module.routes)
     if metrics.is_open(settings):
         app.include_router(metrics.routes)
+    app.mount(CONSOLE, create_console(app.state.api.jobs, demo=settings.environment == "demo"))
     for kind, tell in _TELLING.items():
         app.add_exception_handler(kind, _handler(tell))
     app.add_middleware(Door, settings=settings, answered=counted.answered)

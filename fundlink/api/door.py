@@ -48,9 +48,9 @@ _SECURITY = _raw(
 )
 _OURS = {b"x-correlation-id", *(name for name, _ in _SECURITY)}
 """No route has a say in these."""
+CONSOLE = "/console"
+"""Below here are pages for people, which say themselves what they may load and how long it keeps."""
 UPLOADS = "/v1/intakes"
-CONSOLE = "/console/"
-"""Pages beneath it have a door of their own, with headers for browsers."""
 
 
 class Door:
@@ -69,7 +69,7 @@ class Door:
         known = wanted is None or _REQUEST_ID(wanted) is not None
         correlation_id = wanted if wanted is not None and known else uuid.uuid4().hex
         scope.setdefault("state", {})["correlation_id"] = correlation_id
-        visit = _Visit(send, correlation_id, dressed=not scope["path"].startswith(CONSOLE))
+        visit = _Visit(send, correlation_id, pages=scope["path"].startswith(f"{CONSOLE}/"))
         began = time.perf_counter()
         with correlated(correlation_id):
             try:
@@ -133,16 +133,18 @@ def _counted(receive: Receive, limit: int) -> Receive:
 class _Visit:
     """One answer on its way out: gets its headers, and it is known whether it has begun."""
 
-    def __init__(self, send: Send, correlation_id: str, *, dressed: bool = True) -> None:
-        self._send, self.correlation_id, self.begun, self.status, self._dressed = send, correlation_id, False, 0, dressed
+    def __init__(self, send: Send, correlation_id: str, *, pages: bool = False) -> None:
+        self._send, self.correlation_id, self.begun, self.status, self._pages = send, correlation_id, False, 0, pages
 
     async def send(self, message: Message) -> None:
         """Pass a message on; the first one carries the headers every answer has."""
         if message["type"] == "http.response.start":
             self.begun, self.status = True, int(message["status"])
-            ours = _SECURITY if self._dressed else []
-            given = [pair for pair in message["headers"] if pair[0] != b"x-correlation-id" and (not ours or pair[0] not in _OURS)]
-            message["headers"] = [*given, (b"x-correlation-id", self.correlation_id.encode()), *ours]
+            ours = {b"x-correlation-id"} if self._pages else _OURS
+            given = [pair for pair in message["headers"] if pair[0] not in ours]
+            said = {name for name, _ in given}
+            security = [pair for pair in _SECURITY if pair[0] not in said]
+            message["headers"] = [*given, (b"x-correlation-id", self.correlation_id.encode()), *security]
         await self._send(message)
 
     async def tell(self, told: Problem) -> None:

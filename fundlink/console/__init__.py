@@ -1,1 +1,4 @@
-"""The verbs as screens for finance staff. Calls jobs and desk; decides nothing."""
+"""The verbs as screens for finance staff: pages rendered here, no build step, nothing loaded from elsewhere.
+
+Mounted at ``/console`` by api.app. Calls jobs only; every page is a module of ``pages``, every word a row of ``words.toml``.
+"""

@@ -264,7 +264,9 @@ def _compare(jobs: Jobs, other: OtherSide, plan: Plan, reconciled: dict[str, Any
     ok = same and ties and _sorted(days) == _sorted(theirs)
     say(f"結果: {'すべて一致しました（模擬の帳簿と件数・円まで同じ）。' if ok else '一致しません。'}")
     say(f"データ: {jobs.rooms.folder}  消込ファイル: {jobs.rooms.folder / 'outbox' / 'core'}  送受信した電文: outbox/ と inbox/")
-    say("次に: `fundlink verify`（約束の検査）、`fundlink serve`（API）、`fundlink mock`（支払サイトの模擬。eL番号を入れて払ってみる）")
+    say(
+        "次に: `fundlink verify`（約束の検査）、`fundlink serve`（API。`/console/` を開くと、今日の朝の確認が出ます）、`fundlink mock`（支払サイトの模擬。eL番号を入れて払ってみる）"
+    )
     return {
         "ok": ok, **numbers, "outcomes": reconciled["outcomes"], "expected": books["outcomes"],
         "yen": sum(reconciled["outcomes_yen"].values()), "outcomes_yen": reconciled["outcomes_yen"], "expected_yen": books["outcomes_yen"],

@@ -24,7 +24,7 @@ PAGE = 100
 
 
 def page(rooms: Rooms, filters: Mapping[str, str | None], after: tuple[str, str] | None = None, limit: int = PAGE, *, scope: Scope = EVERYWHERE) -> dict[str, Any]:  # fmt: skip
-    """Open cases in scope, oldest first: ``cases``, and ``next`` (since, name) where there are more. ``filters``: kind, municipality_code, owner."""
+    """Open cases in scope, oldest first: ``cases``, and ``next`` (since, name) where there are more. ``filters``: kind, municipality_code, owner, without (a kind)."""
     kind = filters.get("kind")
     if kind is not None and kind not in [known.name for known in KINDS]:
         raise UsageError(f"案件の種類は {'・'.join(known.name for known in KINDS)} のどれかです。")
@@ -112,7 +112,14 @@ def assign(rooms: Rooms, name: str, owner: str, who: str) -> dict[str, Any]:
     return {"case": name, "owner": owner.strip(), "before": row.owner}
 
 
-def counts(rooms: Rooms) -> dict[str, int]:
-    """Open cases by kind."""
+def counts(rooms: Rooms, municipality_code: str | None = None, *, kind: str | None = None, without: str | None = None) -> dict[str, int]:
+    """Open cases by kind, of all municipalities or one; of one kind only, or without one."""
     with rooms.store.read() as connection:
-        return cases.count(connection, grounds.confirm_before(rooms))
+        return cases.count(connection, grounds.confirm_before(rooms), kinds=(kind, without), municipality_code=municipality_code)
+
+
+def waiting(rooms: Rooms) -> list[dict[str, Any]]:
+    """Acts that were prepared and that nobody has approved, refused or withdrawn, oldest first."""
+    with rooms.store.read() as connection:
+        found = acts.waiting(connection)
+    return [{**act_words(act), "municipality_code": act.municipality_code} for act in found]

@@ -360,6 +360,12 @@ CATALOGUE: dict[str, Meaning] = {
         "締めた日の数字は変えられません。訂正の手順に従ってください。",
         "A closed day does not change; follow the procedure for corrections.",
     ),
+    "FL-SET-107": _error(
+        "承認を待つ提案がありません（取り下げられたか、別の提案に変わったか、もう清算されています）。",
+        "No proposal waits here (it was taken back, replaced by another one, or the settlement is settled by now).",
+        "候補をもう一度見て、必要なら提案し直してください。",
+        "Look at the suggestions again and propose once more if needed.",
+    ),
     "FL-BNK-002": _error(
         "勘定日が、ファイルの見出しの期間（{expected}）の外です。",
         "The booking date lies outside the period of the file ({expected}).",

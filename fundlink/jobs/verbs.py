@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
-from fundlink.desk import acts, bank_accounts, queue
+from fundlink.desk import acts, bank_accounts, proposals, queue
 from fundlink.desk import sending as desk_sending
 from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, ConfigurationError
@@ -23,10 +23,11 @@ from fundlink.domain.problems import Problem
 from fundlink.domain.scope import EVERYWHERE, Scope
 from fundlink.domain.values import is_municipality_code
 from fundlink.jobs.tasks import Task, Workers
-from fundlink.pipeline import Rooms, Ticket, absence, bank, closing, papers, unpaid
+from fundlink.pipeline import Rooms, Ticket, absence, bank, closing, glance, papers, unpaid
 from fundlink.pipeline.days import show_day
 from fundlink.pipeline.papers import Asked
 from fundlink.store import vault
+from fundlink.store.day_rows import Place
 
 _INTAKE_KEYS = (
     "file", "read", "accepted", "created", "updated", "unchanged", "cancelled", "conflicts", "rejected", "accepted_yen", "rejected_yen",
@@ -195,7 +196,7 @@ class Jobs:
 
     def explain_settlement(self, key: str) -> Ticket:
         """Which credits pay a settlement, or what may; reads only."""
-        return desk_settling.explain_settlement(self.rooms, key)
+        return {**desk_settling.explain_settlement(self.rooms, key), "proposal": proposals.standing(self.rooms, key)}
 
     def open_settlements(self) -> Ticket:
         """Settlements that nothing settles; reads only."""
@@ -210,6 +211,25 @@ class Jobs:
         """Two persons take their choice back."""
         with self._stream("reconcile"):
             return desk_settling.withdraw_settlement(self.rooms, key, reason=reason, who=who, approved_by=approved_by)
+
+    def proposed_settlements(self) -> list[Ticket]:
+        """Proposals that wait for another person; reads only."""
+        return proposals.waiting(self.rooms)
+
+    def propose_settlement(self, key: str, suggestion: str, *, reason: str, who: str) -> Ticket:
+        """One person says what pays a settlement."""
+        with self._stream("reconcile"):
+            return proposals.propose(self.rooms, key, suggestion, reason=reason, who=who)
+
+    def accept_proposal(self, key: str, proposal: str, *, who: str) -> Ticket:
+        """Another one accepts it."""
+        with self._stream("reconcile"):
+            return proposals.accept(self.rooms, key, proposal, who=who)
+
+    def drop_proposal(self, key: str, *, who: str) -> Ticket:
+        """Take a proposal off the table."""
+        with self._stream("reconcile"):
+            return proposals.drop(self.rooms, key, who=who)
 
     def reissue(self, bill: str, who: str, approved_by: str) -> Ticket:
         """A new eL number for a bill."""
@@ -235,9 +255,29 @@ class Jobs:
         with self._stream("reconcile"), self._rehearsed(dry_run):
             return closing.approve(self.rooms, day, who, municipality=municipality)
 
+    def close_report(self, municipality: str, day: str) -> Ticket:
+        """What the persons who close a day look at; reads only."""
+        return closing.report(self.rooms, municipality, day)
+
     def day(self, day: str, *, municipality: str | None = None, diff: bool = False) -> Ticket:
         """How a day stands, its books, and with ``diff`` what came after its close; reads only."""
         return show_day(self.rooms, day, municipality=municipality, diff=diff)
+
+    def morning(self, only: Collection[str] | None = None) -> Ticket:
+        """The last business days of every municipality (of ``only``), and the newest of them by its witnesses; reads only."""
+        return glance.morning(self.rooms, only)
+
+    def day_at_a_glance(self, municipality: str, day: str) -> Ticket:
+        """A municipality's day by its witnesses, from kept sums; reads only."""
+        return glance.day_at_a_glance(self.rooms, municipality, day)
+
+    def fund_rows(self, place: Place, *, after: int = 0, every: bool = False) -> Ticket:
+        """The rows behind one fund of a day; reads only."""
+        return glance.fund_rows(self.rooms, place, after=after, every=every)
+
+    def shown_paper(self, asked: Asked) -> Ticket:
+        """A paper as a screen shows it; reads only."""
+        return papers.shown(self.rooms, asked)
 
     def paper(self, asked: Asked, form: str, out: Path) -> Ticket:
         """Write a paper of the treasurer's office to a file; reads only."""
@@ -260,9 +300,9 @@ class Jobs:
         """Whether everything up to a day is in, applied and posted, and why not; reads only."""
         return absence.watermark(self.rooms, {"until": until, "municipality": municipality})
 
-    def ageing(self, municipality: str | None = None) -> Ticket:
-        """What has waited longer than its limit; reads only."""
-        return absence.aged(self.rooms, {"municipality": municipality})
+    def ageing(self, municipality: str | None = None, *, subjects: Collection[str] | None = None) -> Ticket:
+        """What has waited longer than its limit (only of some ``subjects``); reads only."""
+        return absence.aged(self.rooms, {"municipality": municipality, "subjects": subjects})
 
     def unpaid(self, until: str, municipality: str, out: Path) -> Ticket:
         """The list of unpaid bills at a cut-off, refused until all that tells of payments is in."""
@@ -290,6 +330,14 @@ class Jobs:
     def case(self, name: str, *, scope: Scope = EVERYWHERE) -> Ticket:
         """One case in scope with all about it; reads only."""
         return queue.show(self.rooms, name, scope=scope)
+
+    def case_counts(self, municipality: str | None = None, *, kind: str | None = None, without: str | None = None) -> dict[str, int]:
+        """Open cases by kind (of one only, or without one); reads only."""
+        return queue.counts(self.rooms, municipality, kind=kind, without=without)
+
+    def waiting_acts(self) -> list[Ticket]:
+        """Acts that one person prepared and another has to look at, oldest first; reads only."""
+        return queue.waiting(self.rooms)
 
     def assign_case(self, name: str, owner: str, who: str) -> Ticket:
         """Who looks after a case."""

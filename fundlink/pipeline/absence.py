@@ -102,7 +102,7 @@ def aged(rooms: Rooms, ticket: dict[str, Any]) -> dict[str, Any]:
     profile, today = rooms.calendar(), rooms.today()
     rows = []
     with rooms.store.read() as connection:
-        for limit in profile.limits:
+        for limit in [row for row in profile.limits if ticket.get("subjects") is None or row.subject in ticket["subjects"]]:
             before = profile.over_limit_before(limit, today)
             found = ageing.over_limit(connection, (limit.subject, limit.state), before, ticket.get("municipality"))
             told = {**limit._asdict(), "before": before, "count": found.number, "yen": found.yen}

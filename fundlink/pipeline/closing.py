@@ -136,6 +136,31 @@ def _control(rooms: Rooms, connection: Connection, municipality: str | None) -> 
     return {"control": found.rows, "problems": found.problems}
 
 
+def report(rooms: Rooms, municipality_code: str, day: str) -> dict[str, Any]:
+    """What the persons who close a day look at: its books, why it cannot be closed or does not tie, how far it is. Reads only.
+
+    ``unchanged``: the books are still those that were prepared, so that they can be approved.
+    """
+    with rooms.store.read() as connection:
+        waiting = closing.receipts_without_outcome(connection)
+        if not days.newest(connection, day, municipality_code):
+            raise ProblemError([problem("FL-DAY-002", place=day)])
+        sheet = sheet_of(rooms, connection, municipality_code, day)
+        step = books.newest_step(connection, municipality_code, day)
+        frozen = books.frozen(connection, municipality_code, day) if sheet.is_closed else sheet.books
+    stops = [problem("FL-DAY-005", count=waiting)] if waiting else sheet.stops
+    unchanged = step is not None and (step.books_sha256, step.sheet_sha256) == (sheet.books_sha256, sheet.sheet_sha256)
+    close = (
+        None
+        if step is None
+        else {"step": step.step, "by": step.by, "at": step.at, "reason": step.reason, "books_sha256": step.books_sha256}
+    )
+    return {
+        **sheet.as_json(), "day": day, "books": [row._asdict() for row in frozen], "is_closed": sheet.is_closed, "close": close,
+        "unchanged": unchanged, "stops": [one.as_json() for one in stops], "untied": [one.as_json() for one in sheet.untied],
+    }  # fmt: skip
+
+
 def _named(who: str, override: str | None) -> str:
     if not who.strip():
         raise UsageError("実施者（--as）を指定してください。")

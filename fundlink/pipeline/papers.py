@@ -92,6 +92,15 @@ def write(rooms: Rooms, asked: Asked, form: str, out: Path) -> dict[str, Any]:
     return {**about, "form": form, "out": str(out), "rows": written.count, "foot": written.foot}
 
 
+def shown(rooms: Rooms, asked: Asked) -> dict[str, Any]:
+    """A paper as a screen shows it: heads, rows, sums."""
+    with paper(rooms, asked) as found:
+        written = Written(found)
+        rows = [list(row) for row in written.rows()]
+    about = {"paper": found.name, "title": found.title, **found.about, "notes": list(found.notes)}
+    return {**about, "columns": [column._asdict() for column in found.columns], "rows": rows, "foot": written.foot}
+
+
 def _only_one(connection: Connection) -> str:
     known = [code for code, _, _ in files.municipalities(connection)]
     if len(known) != 1:

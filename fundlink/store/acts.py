@@ -123,6 +123,11 @@ def of_subjects(connection: Connection, subjects: Sequence[str]) -> list[ActRow]
     return [ActRow(*row) for row in connection.execute(wanted, {"subjects": list(subjects)})]
 
 
+def waiting(connection: Connection) -> list[ActRow]:
+    """Acts that nothing has become of yet, oldest first."""
+    return [ActRow(*row) for row in bulk.rows(connection, f"{_SEEN} WHERE e.id IS NULL ORDER BY a.id")]
+
+
 def payments(connection: Connection, transaction_keys: Iterable[str]) -> list[PaymentRow]:
     """Payments by their newest outcome, in the order of their keys; one without an outcome is not among them."""
     keys = sorted(set(transaction_keys))

@@ -153,8 +153,8 @@ def page(
     confirm_before: str,
     scope: Scope = EVERYWHERE,
 ) -> list[CaseRow]:
-    """Open cases in scope, the oldest first, behind (since, name). ``filters``: kind, municipality_code, owner."""
-    kind = filters.get("kind")
+    """Open cases in scope, the oldest first, behind (since, name). ``filters``: kind, municipality_code, owner; ``without``: a kind left out."""
+    kinds = _kinds(filters.get("kind"), filters.get("without"))
     conditions = [f"z.{name} = :{name}" for name in ("municipality_code", "owner") if filters.get(name) is not None]
     values: dict[str, Any] = {name: filters[name] for name in ("municipality_code", "owner") if filters.get(name) is not None}
     if after is not None:
@@ -164,9 +164,13 @@ def page(
     values |= held
     where = f"WHERE {' AND '.join(conditions or ['1 = 1'])}{inside}"
     return _rows(
-        connection, (kind,) if kind else tuple(_PARTS), f"{where} ORDER BY z.since, z.name LIMIT :limit",
+        connection, kinds, f"{where} ORDER BY z.since, z.name LIMIT :limit",
         {**values, "limit": limit, "confirm_before": confirm_before},
     )  # fmt: skip
+
+
+def _kinds(kind: str | None, without: str | None) -> tuple[str, ...]:
+    return (kind,) if kind else tuple(name for name in _PARTS if name != without)
 
 
 def find(connection: Connection, kind: str, name: str, confirm_before: str) -> CaseRow | None:
@@ -184,13 +188,19 @@ def _rows(connection: Connection, kinds: tuple[str, ...], rest: str, values: dic
     return [CaseRow._make([*row[:6], int(row[6]), row[7]]) for row in found]
 
 
-def count(connection: Connection, confirm_before: str) -> dict[str, int]:
-    """How many cases of each kind are open."""
-    found = bulk.rows(
-        connection,
-        f"SELECT k.kind, COUNT(*) FROM ({_queue(tuple(_PARTS))}) k GROUP BY k.kind ORDER BY k.kind",
-        confirm_before=confirm_before,
-    )
+def count(
+    connection: Connection,
+    confirm_before: str,
+    *,
+    kinds: tuple[str | None, str | None] = (None, None),
+    municipality_code: str | None = None,
+) -> dict[str, int]:
+    """How many cases of each kind are open. ``kinds``: the only one, or one that is left out."""
+    chosen = _kinds(*kinds)
+    values = {"confirm_before": confirm_before} if "preliminary" in chosen else {}
+    values |= {"code": municipality_code} if municipality_code else {}
+    only = "WHERE k.municipality_code = :code" if municipality_code else ""
+    found = bulk.rows(connection, f"SELECT k.kind, COUNT(*) FROM ({_queue(chosen)}) k {only} GROUP BY k.kind ORDER BY k.kind", **values)
     return {str(kind): int(number) for kind, number in found}
 
 

@@ -568,6 +568,21 @@ class SettlingLine(SQLModel, table=True):
     yen: int = Field(sa_type=Yen)
 
 
+class SettlingProposal(SQLModel, table=True):
+    """One person's proposal of what pays a settlement; the newest row of a settlement counts, and one without a suggestion takes it back."""
+
+    __tablename__ = "settling_proposal"
+    __table_args__ = (sa.Index("settling_proposal_by_settlement", "settlement_key", "id"),)
+    id: int = _key()
+    municipality_code: str
+    settlement_key: str
+    suggestion: str
+    equation: str
+    reason: str
+    proposed_by: str
+    at: str
+
+
 class OutcomeRule(SQLModel, table=True):
     """The table from evidence to outcome, loaded from reconcile/outcomes.py so that set work uses the same one."""
 

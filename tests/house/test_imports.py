@@ -23,7 +23,9 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     )
 )
 GROUND = ("fundlink.config", "fundlink.logs", "fundlink.safe_xml")
-NEIGHBOURS = {frozenset({"fundlink.pipeline", "fundlink.desk"}), frozenset({"fundlink.api", "fundlink.demo"})}
+NEIGHBOURS = {
+    frozenset({"fundlink.pipeline", "fundlink.desk"}), frozenset({"fundlink.api", "fundlink.demo"}), frozenset({"fundlink.api", "fundlink.console"}),
+}  # fmt: skip
 """Rooms of one floor that may talk to each other."""
 _FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 

@@ -1,0 +1,75 @@
+"""The morning: did yesterday tie, what waits for me, is it safe to send the dunning letters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from fundlink.console.picture import flow
+from fundlink.console.view import jobs_of, show
+from fundlink.console.visitor import sees, signature, visitor
+from fundlink.domain.persons import same_person
+
+FIRST_CASES = 5
+LATER = "preliminary"
+"""A kind of case that takes a look at every preliminary statement: it is counted while the page is being read already."""
+LATE_SUBJECTS = ("message", "settlement", "bank_credit", "day", "received_file", "file")
+"""What is late enough for the first page; the states of single bills and payments belong to a report."""
+
+
+def home(request: Request) -> Response:
+    """The municipality that was asked for, or the first one; all of them in one table when there are several."""
+    jobs = jobs_of(request)
+    morning = jobs.morning(visitor(request).scope.municipalities)
+    towns = morning["municipalities"]
+    if not towns:
+        return show(request, "home_empty.html")
+    wanted = request.query_params.get("municipality", towns[0]["municipality_code"])
+    town = next((one for one in towns if one["municipality_code"] == wanted), None)
+    if town is None:
+        raise HTTPException(404)
+    aged = jobs.ageing(wanted, subjects=LATE_SUBJECTS)
+    return show(
+        request, "home.html", today=morning["today"], last=morning["last"], towns=towns, town=town, flow=flow(town["yesterday"]),
+        counts=jobs.case_counts(wanted, without=LATER), cases=_first(request, wanted), approvals=_approvals(request, morning["prepared"], wanted),
+        aged=[row for row in aged["states"] if row["count"]],
+    )  # fmt: skip
+
+
+def _first(request: Request, code: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = jobs_of(request).cases({"municipality_code": code, "without": LATER}, None, FIRST_CASES)["cases"]
+    return found
+
+
+def later(request: Request) -> Response:
+    """How many preliminary statements nobody has confirmed."""
+    code = str(request.path_params["code"])
+    if not sees(request, code):
+        raise HTTPException(404)
+    counts = jobs_of(request).case_counts(code, kind=LATER)
+    template = "home_later.html" if request.headers.get("hx-request") else "home_later_page.html"
+    return show(request, template, number=counts.get(LATER, 0), kind=LATER)
+
+
+def _approvals(request: Request, prepared: list[dict[str, Any]], code: str) -> list[dict[str, Any]]:
+    """What was prepared and waits for another person; ``mine`` where this person prepared it, so that it is somebody else's turn."""
+    name, jobs = signature(request), jobs_of(request)
+    days = [{"what": "close", "address": f"days/{row['day']}/{code}/close", **row} for row in prepared if row["municipality_code"] == code]
+    acts = [
+        {"what": "act", "address": "", "by": act["prepared_by"], "at": act["prepared_at"], "day": "", **act}
+        for act in jobs.waiting_acts()
+        if act["municipality_code"] == code
+    ]
+    proposals = [
+        {"what": "settlement", "address": f"settlements/{row['settlement_key']}", "by": row["proposed_by"], "day": "", **row}
+        for row in jobs.proposed_settlements()
+        if row["municipality_code"] == code and sees(request, code)
+    ]
+    return [{**row, "mine": same_person(row["by"], name)} for row in (*days, *acts, *proposals)]
+
+
+ROUTES = (Route("/", home), Route("/later/{code}", later))

@@ -1,0 +1,116 @@
+"""The words of the pages in Japanese and English, by key; and how days, instants and yen are written in each.
+
+Read by view and the templates. Every sentence stands once, in ``words.toml``; the words for states, outcomes and the like are
+those of the rooms that own them, and in English they are the terms of the glossary.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from fundlink.bootstrap import code_words
+from fundlink.domain.books import ACCOUNTS, YEAR_KINDS
+from fundlink.domain.states import DAY_STATES, STATES
+from fundlink.reconcile.absence import STATES as FILE_STATES
+from fundlink.reconcile.case_kinds import KINDS, REASONS
+from fundlink.reconcile.outcomes import RULES, UNDETERMINED
+
+LANGUAGES = ("ja", "en")
+_TERMS: Mapping[str, Mapping[str, str]] = {
+    "day": dict(DAY_STATES),
+    "file": dict(FILE_STATES),
+    "bill": dict(STATES),
+    "outcome": {rule.outcome: rule.ja for rule in (*RULES, UNDETERMINED)},
+    "difference": REASONS,
+    "case": {kind.name: kind.ja for kind in KINDS},
+    "account": dict(ACCOUNTS),
+    "year_kind": dict(YEAR_KINDS),
+}
+
+
+@cache
+def table() -> Mapping[str, tuple[str, str]]:
+    """Key to (Japanese, English)."""
+    read = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+    return {key: (ja, en) for key, (ja, en) in read.items()}
+
+
+class Words:
+    """All that a page says, in one language."""
+
+    def __init__(self, language: str) -> None:
+        self.language = language if language in LANGUAGES else LANGUAGES[0]
+        self._at = LANGUAGES.index(self.language)
+
+    def say(self, key: str, /, **given: object) -> str:
+        """A sentence by its key; a key that there is not is an error of ours."""
+        return table()[key][self._at].format(**given)
+
+    def term(self, kind: str, name: str) -> str:
+        """A word of the trade: a state, an outcome, a kind of difference."""
+        ja = _TERMS[kind].get(name)
+        return name.replace("_", " ") if self._at or ja is None else ja
+
+    def code(self, table_name: str, code: str) -> str:
+        """The Japanese word of a code list, or the code."""
+        return code_words(table_name).get(code, code)
+
+    def yen(self, amount: int) -> str:
+        """Money.
+
+        >>> Words("ja").yen(1234), Words("en").yen(-5)
+        ('1,234 円', '−¥5')
+        """
+        sign, plain = ("−" if amount < 0 else ""), f"{abs(amount):,}"
+        return f"{sign}¥{plain}" if self._at else f"{sign}{plain} 円"
+
+    def count(self, number: int) -> str:
+        """A number of things.
+
+        >>> Words("ja").count(1234), Words("en").count(1234)
+        ('1,234 件', '1,234')
+        """
+        return f"{number:,}" if self._at else f"{number:,} 件"
+
+    def date(self, day: str) -> str:
+        """A day as people say it.
+
+        >>> Words("ja").date("2026-11-20"), Words("en").date("2026-11-20")
+        ('11月20日（金）', 'Fri 20 Nov')
+        """
+        found = dt.date.fromisoformat(day)
+        if self._at:
+            return f"{found:%a} {found.day} {found:%b}"
+        return f"{found.month}月{found.day}日（{'月火水木金土日'[found.weekday()]}）"
+
+    def short(self, day: str) -> str:
+        """A day where there is little room.
+
+        >>> Words("ja").short("2026-11-20"), Words("en").short("2026-11-20")
+        ('11/20（金）', 'Fri 20/11')
+        """
+        found = dt.date.fromisoformat(day)
+        if self._at:
+            return f"{found:%a} {found.day}/{found.month}"
+        return f"{found.month}/{found.day}（{'月火水木金土日'[found.weekday()]}）"
+
+    def full_date(self, day: str) -> str:
+        """A day with its year.
+
+        >>> Words("ja").full_date("2026-11-20"), Words("en").full_date("2026-11-20")
+        ('2026年11月20日（金）', 'Fri 20 Nov 2026')
+        """
+        return f"{self.date(day)} {day[:4]}" if self._at else f"{day[:4]}年{self.date(day)}"
+
+    def instant(self, at: str) -> str:
+        """A moment, to the minute.
+
+        >>> Words("ja").instant("2026-11-24T09:05:00+09:00")
+        '11月24日（火）9:05'
+        """
+        moment = dt.datetime.fromisoformat(at)
+        return f"{self.date(at[:10])}{' ' if self._at else ''}{moment.hour}:{moment:%M}"

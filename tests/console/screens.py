@@ -1,0 +1,65 @@
+"""Pictures of every page in light and dark at three widths: ``python -m tests.console.screens docs/screens`` (``make screens``)."""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+from playwright.sync_api import Browser
+
+from tests.builders import CODE, world
+from tests.console.serving import WIDTHS, chromium, served
+from tests.console.town import PREPARED, SHORT, TWO_ANSWERS, YESTERDAY, key, town
+
+PAGES: dict[str, str] = {
+    "home": "",
+    "day": f"days/{YESTERDAY}/{CODE}",
+    "day-closed": f"days/2026-11-10/{CODE}",
+    "fund": f"days/{YESTERDAY}/{CODE}/funds/601",
+    "fund-short": f"days/{SHORT}/{CODE}/funds/632?rows=all",
+    "payment": "payments/T261120601D",
+    "payment-unknown": "payments/T261120602U",
+    "settlement": f"settlements/{key(TWO_ANSWERS, '601')}",
+    "settlement-settled": f"settlements/{key(PREPARED, '601')}",
+    "close": f"days/{PREPARED}/{CODE}/close",
+    "close-untied": f"days/{SHORT}/{CODE}/close",
+    "day-sheet": f"days/2026-11-10/{CODE}/sheet",
+    "failure": "payments/nobody",
+    "home-english": "?lang=en",
+}
+"""Every page by the name of its picture. A new page has a line here."""
+COLOURS = 128
+SCHEMES = ("light", "dark")
+
+
+def draw(out: Path, only: tuple[str, ...] = ()) -> int:
+    """Write the pictures; how many."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        built = town(world(Path(folder)))
+        with served(built) as address, chromium() as browser:
+            for scheme, width in product(SCHEMES, WIDTHS):
+                _draw(browser, address, (out, scheme, width), {name: PAGES[name] for name in only or PAGES})
+        built.jobs.rooms.close()
+    return len(list(out.glob("*.png")))
+
+
+def _draw(browser: Browser, address: str, how: tuple[Path, str, str], pages: dict[str, str]) -> None:
+    out, scheme, width = how
+    wide, high = WIDTHS[width]
+    dark: Literal["dark", "light"] = "dark" if scheme == "dark" else "light"
+    with browser.new_context(viewport={"width": wide, "height": high}, color_scheme=dark, locale="ja-JP") as context:
+        page = context.new_page()
+        for name, path in pages.items():
+            page.goto(address + path)
+            picture = Image.open(io.BytesIO(page.screenshot(full_page=True)))
+            picture.convert("RGB").quantize(COLOURS).save(out / f"{name}-{width}-{scheme}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{draw(Path(sys.argv[1]), tuple(sys.argv[2:]))} pictures in {sys.argv[1]}\n")

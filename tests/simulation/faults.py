@@ -51,9 +51,9 @@ ODDS = (0.0, 0.0, 0.03, 0.08, 0.2)
 class Faults:
     """The dice of one seed."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, without: frozenset[str] = frozenset()) -> None:
         self._rng = Random(f"faults {seed}")
-        self._odds = {name: self._rng.choice(ODDS) for name in FAULTS}
+        self._odds = {name: 0.0 if name in without else odds for name in FAULTS if (odds := self._rng.choice(ODDS)) >= 0}
         self.on = True
         self.hits: Counter[str] = Counter()
 

@@ -63,14 +63,22 @@ def shelf() -> Iterator[Path]:
     place = "/dev/shm" if Path("/dev/shm").is_dir() else None
     folder = Path(tempfile.mkdtemp(prefix="fundlink-soak-", dir=place))
     try:
-        store = Store(f"sqlite:///{folder / 'empty.db'}")
+        (folder / "empty.db").write_bytes(_empty())
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@cache
+def _empty() -> bytes:
+    """A migrated database without a row."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(f"sqlite:///{folder}/empty.db")
         migrate.upgrade(store)
         with store.engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         store.close()
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        return Path(folder, "empty.db").read_bytes()
 
 
 def copy_of(folder: Path, name: str) -> tuple[str, Path]:

@@ -87,15 +87,17 @@ class Storage:
 
     def commit(self, honest: Callable[[Any], None], transaction: Any) -> None:
         """At every commit."""
+        self.written.add("something")  # rows that are copied in bulk pass no statement
         strikes = self._faults.strikes if self.working else lambda _name, _share=1.0: False
-        if strikes("T21", 0.4):
-            self._doubly("T39", "close")
+        if self.doing == "close" and strikes("T39", 3):
             if self._rng.random() < 0.5:
                 honest(transaction)
-                self._doubly("T36", "export.deliver")
+            raise Killed
+        if strikes("T21", 0.4):
+            if self._rng.random() < 0.5:
+                honest(transaction)
             raise Killed
         if strikes("T24", 0.4):
-            self._doubly("T39", "close")
             honest(_NoCommit(transaction, done=True, why="server closed the connection unexpectedly"))
         if strikes("T25", 0.4):
             transaction.rollback()
@@ -106,10 +108,6 @@ class Storage:
             honest(_NoCommit(transaction, done=self._rng.random() < 0.5, why="disk I/O error"))
         honest(transaction)
 
-    def _doubly(self, fault: str, doing: str) -> None:
-        if self.doing == doing:
-            self._faults.note(fault)
-
     def put(self, honest: Callable[..., None], path: Path, content: Iterable[bytes], mode: int) -> None:
         """At every file that is put in its place."""
         if self.working and self._faults.strikes("T28", 0.3):
@@ -117,7 +115,7 @@ class Storage:
         honest(path, content, mode=mode)
         if self.working and self._faults.strikes("T30", 0.3):
             raise OSError(5, "Input/output error")
-        if self.working and self.doing == "export.deliver" and self._faults.strikes("T36", 0.5):
+        if self.working and self.doing == "export.deliver" and self._faults.strikes("T36", 2):
             raise Killed
 
 

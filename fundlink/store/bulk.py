@@ -120,7 +120,7 @@ def rows(connection: Connection, statement: str, **values: Any) -> Sequence[Any]
 def stream(connection: Connection, statement: str, **values: Any) -> Iterator[Any]:
     """The rows of a query of any size, some thousand at a time."""
     with connection.execute(_text(statement).execution_options(yield_per=STREAMED_ROWS), values) as result:  # closed also when left early
-        for block in result.partitions():
+        for block in result.partitions(STREAMED_ROWS):  # without the number it is one row a block
             yield from block
 
 

@@ -18,12 +18,14 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from fundlink.domain.errors import BusyError, NotKeptError
 from fundlink.store import audit, bulk
+from fundlink.store.checkpoints import Checkpoints
 
 SQLITE_PRAGMAS = (
     "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000", "cache_size=-6144", "temp_store=FILE",
-    "journal_size_limit=67108864",
+    "journal_size_limit=67108864", "wal_autocheckpoint=16384",
 )  # fmt: skip
-"""Of every connection; the floors of bench take them from here."""
+"""Of every connection; the floors of bench take them from here. Checkpoints are made beside the work (checkpoints.py), and within
+a commit only when the log has grown to 64 MiB all the same."""
 POSTGRESQL_OPTIONS = "-c jit=off -c join_collapse_limit=1"
 """Tables are joined in the order in which a statement names them, as with CROSS JOIN in SQLite: conditions with subqueries look
 so rare to the planner that it once put 100,000 rows beside 100,000 others one by one."""
@@ -40,6 +42,7 @@ class Store:
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
         self._reading = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="REPEATABLE READ")
         audit.follow_savepoints(self.engine)
+        self._checkpoints = Checkpoints(self.url.database or "") if self.is_sqlite else None
         self._mine = threading.local()
         self._writing = threading.RLock()
 
@@ -61,9 +64,12 @@ class Store:
             yield joined
             return
         with self._transaction() as (connection, transaction):
+            before = self._changes(connection)
             yield connection
             audit.chain(connection)
             _commit(transaction)
+            if self._checkpoints is not None:
+                self._checkpoints.note(self._changes(connection) - before)
 
     @contextmanager
     def together(self) -> Iterator[Connection]:
@@ -133,8 +139,17 @@ class Store:
         """Until the transaction ends, no other one that names the same thing goes on (PostgreSQL; SQLite has one writer anyway)."""
         bulk.hold(connection, name)
 
+    def _changes(self, connection: Connection) -> int:
+        """Rows that the database connection has changed so far (SQLite)."""
+        if self._checkpoints is None:
+            return 0
+        raw: Any = connection.connection.driver_connection
+        return int(raw.total_changes)
+
     def close(self) -> None:
         """Give all connections back."""
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
         self.engine.dispose()
 
 

@@ -39,8 +39,11 @@ _PAIRS = (
     ("collect.quarantine", "SELECT COUNT(*) FROM received_file WHERE state = 'quarantined'"),
     ("export.clearing", "SELECT COUNT(*) FROM export_delivery d JOIN export_file f ON f.id = d.export_file_id WHERE f.kind = 'clearing'"),
     ("export.slips", "SELECT COUNT(*) FROM export_delivery d JOIN export_file f ON f.id = d.export_file_id WHERE f.kind = 'slips'"),
-    ("desk.reissue", """SELECT COUNT(*) FROM slip s WHERE s.issue_count > 1 AND NOT EXISTS (SELECT 1 FROM bill_version v
-        WHERE v.case_key = s.case_key AND v.municipality_code = s.municipality_code)"""),
+    (
+        "desk.reissue",
+        """SELECT COUNT(*) FROM slip s WHERE s.issue_count > 1 AND NOT EXISTS (SELECT 1 FROM bill_version v
+        WHERE v.case_key = s.case_key AND v.municipality_code = s.municipality_code)""",
+    ),
     ("unpaid.list", "SELECT COUNT(*) FROM unpaid_list"),
 )
 """What the trail must tell, once for each fact."""

@@ -88,11 +88,9 @@ class Core:
 
     def write(self, most: int) -> None:
         """The next file: new bills, changed ones, cancelled ones, and lines that are wrong."""
-        rows: list[Row] = []
-        for _ in range(self.rng.randrange(1, 5) if len(self.wanted) < most else 0):
-            rows.append(self._new())
-        for key in [key for key in sorted(self.wanted) if self.rng.random() < 0.15]:
-            rows.append(self._changed(self.wanted[key]))
+        rows = [self._new() for _ in range(self.rng.randrange(1, 5) if len(self.wanted) < most else 0)]
+        changing = [key for key in sorted(self.wanted) if self.rng.random() < 0.15]
+        rows += [self._changed(self.wanted[key]) for key in changing]
         if not rows:
             rows.append(self._changed(self.rng.choice(sorted(self.wanted.values()))))
         if self.rng.random() < 0.15:
@@ -111,7 +109,9 @@ class Core:
         name = f"{self.code}-{self.number:03d}"
         body = self._csv(rows) if self.profile == "standard" else self._host(rows, self.number, self.newest_day)
         if self.profile != "standard" and self.faults.strikes("T08"):
-            self.waiting.append(BillFile(f"{name}h.txt", body[: body.rindex(b"\r\n2") + 2 if body.count(b"\r\n2") > 1 else 900], [], good=False))
+            self.waiting.append(
+                BillFile(f"{name}h.txt", body[: body.rindex(b"\r\n2") + 2 if body.count(b"\r\n2") > 1 else 900], [], good=False)
+            )
         if self.faults.strikes("T09"):
             at = self.rng.randrange(1, 10)
             spoiled = body[:at] + bytes([body[at] ^ 0x80]) + body[at + 1 :]
@@ -205,8 +205,8 @@ class Core:
         for line in body.split(b"\r\n"):
             if line.startswith(b"2"):
                 at, values = 0, {}
-                for name, width in widths:
-                    values[name] = line[at : at + width].decode("cp932").strip()
+                for field, width in widths:
+                    values[field] = line[at : at + width].decode("cp932").strip()
                     at += width
                 told.append(values)
         return told

@@ -95,7 +95,14 @@ class Offers:
             self._add(institution, about, body, late + dt.timedelta(hours=self._rng.randrange(1, 60)), good=True, says=says)
 
     def _add(
-        self, institution: str, about: tuple[str, str], body: bytes, late: dt.timedelta, *, good: bool, says: list[tuple[str, ...]] | None = None
+        self,
+        institution: str,
+        about: tuple[str, str],
+        body: bytes,
+        late: dt.timedelta,
+        *,
+        good: bool,
+        says: list[tuple[str, ...]] | None = None,
     ) -> None:
         number = 1 + sum(offer.institution == institution for offer in self.files.values())
         file_id = f"{institution}-{number:04d}"
@@ -190,8 +197,8 @@ class Offers:
         if not came:
             return
         self._due = [(on, notice) for on, notice in self._due if not (on <= day and notice.institution == institution)]
-        credits = [bank.Credit(notice.key, notice.net, notice.credit_number) for notice in came]
+        movements = [bank.Credit(notice.key, notice.net, notice.credit_number) for notice in came]
         opening = self._opening.get(institution, 10**6)
-        self._opening[institution] = opening + sum(credit.yen for credit in credits)
-        body = bank.write_statement(bank.Statement(dt.date.fromisoformat(day), opening, credits))
+        self._opening[institution] = opening + sum(credit.yen for credit in movements)
+        body = bank.write_statement(bank.Statement(dt.date.fromisoformat(day), opening, movements))
         self._put(institution, ("bank_credit", day), body, [(str(notice.credit_number),) for notice in came])

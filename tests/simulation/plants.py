@@ -233,5 +233,3 @@ def _reissued_quietly(_honest: Any, connection: Any, bill_id: int, numbers: tupl
                 WHERE s.bill_id = {bill_id} ORDER BY s.issue_count DESC LIMIT 1 RETURNING issue_count"""
         ).scalar()
     )
-
-

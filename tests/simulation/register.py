@@ -186,9 +186,7 @@ class Register:
             *([("ReasonCode", reason)] if reason else []), ("RecordCount", str(len(rows))), ("TotalYen", str(sum(int(row[3]) for row in rows))),
         ]  # fmt: skip
         told = [
-            documents.record(
-                "Answer", [("CaseKey", key), ("Result", result), *([("ReasonCode", why)] if why else []), ("AmountYen", yen)]
-            )
+            documents.record("Answer", [("CaseKey", key), ("Result", result), *([("ReasonCode", why)] if why else []), ("AmountYen", yen)])
             for key, result, why, yen in rows
         ]
         return seal(documents.write("AcknowledgementFile", header, told), self._own)

@@ -8,6 +8,7 @@ import argparse
 import sys
 
 from tests.simulation import defects, differential, page, soak
+from tests.simulation.plants import DEFECTS
 from tests.simulation.world import EVENTS
 
 
@@ -25,7 +26,7 @@ def _replay(asked: argparse.Namespace) -> int:
 
 
 def _defects(asked: argparse.Namespace) -> int:
-    told = defects.hunt(asked.names or list(defects.DEFECTS), most=asked.seeds)
+    told = defects.hunt(asked.names or list(DEFECTS), most=asked.seeds)
     print(soak.as_line(told))
     return 0 if told["caught"] == told["planted"] else 1
 

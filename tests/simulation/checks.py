@@ -130,7 +130,7 @@ class Checks:
             offer = self._world.offers.files.get(str(row[12]).split("#")[0])
             if offer is None or not offer.good or (key, stage) not in offer.says:
                 found.append(f"I-10 receipt {key} {stage} rests on a file that does not say so")
-            self.ledger.receive(Statement(key, stage, *row[3:6], int(row[8]), str(row[9])))
+            self.ledger.receive(Statement(key, stage, str(row[3]), str(row[4]), str(row[5]), int(row[8]), str(row[9])))
         return found
 
     def _bills(self) -> list[str]:

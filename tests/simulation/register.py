@@ -87,7 +87,7 @@ class Register:
         root = documents.parse(body)
         signature.check(root, self._adapter.der)
         header = {str(etree.QName(child).localname): child.text or "" for child in root[0]}
-        rows = [{str(etree.QName(child).localname): child.text or "" for child in slip} for slip in root[1:]]
+        rows = [{str(etree.QName(child).localname): child.text or "" for child in slip} for slip in list(root)[1:]]
         if header["MessageId"] != message_id or int(header["RecordCount"]) != len(rows):
             self.wrong.append(f"I-05 message {message_id} says something else in its header")
         if int(header["TotalYen"]) != sum(int(row["AmountYen"]) for row in rows):

@@ -69,7 +69,13 @@ class Workers:
     done: dict[str, int] = field(default_factory=dict)
 
     def move(self, worker: Worker) -> str:
-        """One step of a worker, or the start of a job; what happened in a few words."""
+        """Steps of a worker up to the first that wrote something (one that did not is no event); what happened in a few words."""
+        told = self._move(worker)
+        while worker.job is not None and not self.world.storage.written and not told.startswith("!"):
+            told = f"{told} | {self._move(worker)}"
+        return told
+
+    def _move(self, worker: Worker) -> str:
         world = self.world
         if worker.job is None:
             told = self._begin(worker)
@@ -78,7 +84,7 @@ class Workers:
         job = worker.job
         if world.faults.strikes("T21", 0.2):
             self._die(worker)
-            return f"{job.verb} killed before step {job.at}"
+            return f"! {job.verb} killed before step {job.at}"
         others = [other for other in self.staff if other.job is None]
         if others and world.faults.strikes("T35", 0.5):
             other = world.rng.choice(others)
@@ -93,7 +99,7 @@ class Workers:
             worker.job = free[0]
             self.orphans.remove(free[0])
         else:
-            verb = rng.choice(VERBS)
+            verb = rng.choice([one for one in VERBS if one != "intake" or any(core.waiting for core in self.world.cores)])
             if verb in self.held:
                 return f"{verb} busy"
             worker.job = self.new_job(verb)
@@ -135,11 +141,11 @@ class Workers:
                 added = step(worker.rooms, json.loads(json.dumps(job.ticket)))
         except Killed:
             self._die(worker)
-            return f"{what} killed"
+            return f"! {what} killed"
         except (BusyError, OutcomeUnknownError, *OutOfRoom) as error:
             if self.world.rng.random() < 0.5:
                 self._drop(worker)
-            return f"{what} failed: {type(error).__name__}"
+            return f"! {what} failed: {type(error).__name__}"
         job.ticket = {**job.ticket, **json.loads(json.dumps(added))}
         job.ended = bool(job.ticket.get("end"))
         job.at += 1

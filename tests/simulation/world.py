@@ -70,7 +70,7 @@ class World:
         ]
         self.sent: dict[str, BillFile] = {}
         self.stopped: set[str] = set()
-        self.storage.stopped = self.stopped
+        self.storage.stopped, self.storage.copies = self.stopped, not self.store.is_sqlite
         self.violations: list[str] = []
         self.trace: list[str] = []
         self.done = self.depth = self.listed = 0
@@ -291,8 +291,8 @@ def _reissue(world: World) -> str:
 
 
 def _close(world: World) -> str:
-    day = (world.clock.today() - dt.timedelta(days=world.rng.randrange(1, 6))).isoformat()
-    core, override = world.rng.choice(world.cores), "月末のため" if world.rng.random() < 0.3 else None
+    core, override = world.rng.choice(world.cores), "月末のため" if world.rng.random() < 0.5 else None
+    day = _next_to_close(world, core)
     late = [o for o in world.offers.files.values() if o.day <= day and o.institution == core.institution and o.file_id not in world.taken()]
     draw = world.rng.randrange(3)
     acts: tuple[Callable[[Rooms], Any], ...] = (
@@ -308,6 +308,18 @@ def _close(world: World) -> str:
         return f"{day} {core.code} {sorted({one['code'] for one in told['refused']})}"
 
     return world.staff_act("close", act)
+
+
+def _next_to_close(world: World, core: Core) -> str:
+    """The oldest day that is not closed, now and then another one."""
+    draw = (world.clock.today() - dt.timedelta(days=world.rng.randrange(1, 6))).isoformat()
+    if world.rng.random() < 0.2:
+        return draw
+    found = world.checks.rows(
+        f"""SELECT MIN(d.day) FROM day_state d WHERE d.municipality_code = '{core.code}' AND d.day > COALESCE(
+              (SELECT MAX(c.day) FROM day_close c WHERE c.municipality_code = '{core.code}' AND c.step = 'approved'), '')"""
+    )[0][0]
+    return str(found) if found else draw
 
 
 def _unpaid(world: World) -> str:
@@ -356,7 +368,7 @@ def _links(world: World) -> str:
 
 
 EVENTS_OF: dict[str, tuple[int, Callable[[World], str]]] = {
-    "work": (110, _work), "bills": (9, _bills), "pay": (22, _pay), "preliminary": (4, _preliminary), "take back": (3, _take_back),
-    "hours": (12, _hours), "night": (6, _night), "pick up": (6, _pick_up), "reissue": (3, _reissue), "close": (6, _close),
+    "work": (110, _work), "bills": (12, _bills), "pay": (34, _pay), "preliminary": (4, _preliminary), "take back": (3, _take_back),
+    "hours": (12, _hours), "night": (9, _night), "pick up": (6, _pick_up), "reissue": (3, _reissue), "close": (12, _close),
     "unpaid": (3, _unpaid), "clock": (3, _step_clock), "gateway": (5, _gateway_ails), "links": (6, _links),
 }  # fmt: skip

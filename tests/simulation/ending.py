@@ -27,7 +27,7 @@ def rest(world: World) -> None:
     world.event("rest", _to_the_end_of_days)
     for number in range(ROUNDS):
         changed = _round(world, retry=number == 1)
-        if world.violations or (not changed and number > 1):
+        if world.violations or (not changed and number > 1 and not _unlisted(world)):
             break
     else:
         world.violations.append("I-30 there is no end of it")
@@ -110,10 +110,8 @@ def _all_taken(world: World) -> list[str]:
 def _gateway(world: World) -> list[str]:
     """I-05: the gateway knows every slip as its bill stands, each registered once; what it does not, is on a list."""
     found, register = [], world.register
-    open_messages = world.checks.rows("SELECT message_id FROM open_message")
-    listed = {str(row[0]) for row in world.checks.rows(_LISTED)}
-    found += [f"I-30 {row[0]} waits for ever" for row in open_messages if str(row[0]) not in listed]
-    world.listed += len(listed)
+    found += [f"I-30 {name} waits for ever" for name in _unlisted(world)]
+    world.listed += len(world.checks.rows(_LISTED))
     waiting = {str(row[0]) for row in world.checks.rows(_SLIPS_OF_OPEN)}
     for bill in world.checks.ledger.bills.values():
         for at, (institution, case_key, number) in enumerate(bill.slips, 1):
@@ -130,11 +128,19 @@ def _gateway(world: World) -> list[str]:
     return found
 
 
-_LISTED = """SELECT o.message_id FROM open_message o WHERE (SELECT COUNT(*) FROM message_event e WHERE e.message_id = o.message_id
-    AND e.event = 'unknown') >= 5"""
-_SLIPS_OF_OPEN = (
-    """SELECT s.case_key FROM open_message o JOIN message_item i ON i.message_id = o.message_id JOIN slip s ON s.id = i.slip_id"""
-)
+# messages that wait for a person, by the last thing that was said about them
+_LISTED = """SELECT m.id FROM message m WHERE (SELECT e.event FROM message_event e WHERE e.message_id = m.id ORDER BY e.id DESC LIMIT 1)
+    IN ('exhausted', 'contradicted')"""
+_SLIPS_OF_OPEN = f"""SELECT s.case_key FROM message_item i JOIN slip s ON s.id = i.slip_id
+    WHERE i.message_id IN (SELECT message_id FROM open_message) OR i.message_id IN ({_LISTED})"""
+
+
+def _unlisted(world: World) -> list[str]:
+    """Messages without an answer that nobody was told of."""
+    listed = {str(row[0]) for row in world.checks.rows(_LISTED)}
+    return [
+        str(row[0]) for row in world.checks.rows("SELECT message_id FROM open_message ORDER BY message_id") if str(row[0]) not in listed
+    ]
 
 
 def _core(world: World) -> list[str]:

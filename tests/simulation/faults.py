@@ -53,7 +53,7 @@ class Faults:
 
     def __init__(self, seed: int, without: frozenset[str] = frozenset()) -> None:
         self._rng = Random(f"faults {seed}")
-        self._odds = {name: 0.0 if name in without else odds for name in FAULTS if (odds := self._rng.choice(ODDS)) >= 0}
+        self._odds = {name: self._rng.choice(ODDS) for name in FAULTS} | dict.fromkeys(without, 0.0)
         self.on = True
         self.hits: Counter[str] = Counter()
 

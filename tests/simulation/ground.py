@@ -14,6 +14,8 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from fundlink import bootstrap
 from fundlink.config import Settings
@@ -44,11 +46,12 @@ def _signer() -> SteadySigner:
 
 def rooms(store: Store, gateway: Gateway, clock: Callable[[], datetime], folder: Path) -> Rooms:
     """The rooms of one worker: everything real but the gateway, the clock and where random numbers come from."""
-    return Rooms(
-        store=store, profile=_profiles(), calendar=_calendar(), codes=bootstrap.code_words, gateway=gateway, signer=_signer,
-        trust=PinnedTrust(), clock=clock, confirmation_numbers=lambda size: [], folder=folder, production=False, chunk_rows=10_000,
-        message_records=10_000, progress=bootstrap._silent,
-    )  # fmt: skip
+    found: dict[str, Any] = {
+        "store": store, "profile": _profiles(), "calendar": _calendar(), "codes": bootstrap.code_words, "gateway": gateway, "signer": _signer,
+        "trust": PinnedTrust(), "clock": clock, "confirmation_numbers": lambda _size: [], "folder": folder, "production": False,
+        "chunk_rows": 10_000, "message_records": 10_000, "progress": bootstrap._silent, "lot": Random(folder.name).random,
+    }  # fmt: skip
+    return Rooms(**{name: value for name, value in found.items() if name in Rooms.__dataclass_fields__})
 
 
 def sized(given: Rooms, chunk_rows: int, message_records: int, numbers: Callable[[int], Sequence[str]]) -> Rooms:

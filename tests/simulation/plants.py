@@ -6,11 +6,13 @@ Read by defects. Each is a mistake that somebody could make in an afternoon; non
 from __future__ import annotations
 
 import datetime as dt
+import importlib
+import pkgutil
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fundlink import pipeline
+from fundlink import pipeline, store
 from fundlink.connectors import envelope
 from fundlink.formats import fixed_reader
 from fundlink.pipeline import absence, closing, collect, intake, places, reconcile
@@ -93,10 +95,10 @@ def _new_id_after_timeout(plant: Plant) -> None:
 
     def lose(honest: Any, connection: Any, message_id: str, at: str) -> Any:
         told = honest(connection, message_id, at)
-        messages.ask_again(connection, message_id, at)
+        _home_of("ask_again").ask_again(connection, message_id, at)
         return told
 
-    plant.wrap(messages, "lose_slips", lose)
+    plant.wrap(_home_of("lose_slips"), "lose_slips", lose)
 
 
 def _event(change: Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]] | None]) -> Callable[[Plant], None]:
@@ -108,6 +110,12 @@ def _event(change: Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]] | 
             honest(connection, message_id, found[0], **found[1])
 
     return lambda plant: plant.wrap(messages, "add_event", noted)
+
+
+def _home_of(function: str) -> Any:
+    """The module of the store that has this function now."""
+    rooms = (importlib.import_module(f"fundlink.store.{found.name}") for found in pkgutil.iter_modules(store.__path__))
+    return next(room for room in rooms if getattr(getattr(room, function, None), "__module__", "") == room.__name__)
 
 
 class _Agreeable(str):
@@ -189,7 +197,7 @@ DEFECTS: dict[str, Defect] = {
         "a message that never arrived counts as answered",
         _event(lambda event, more: ("answered" if event == "stored" and "absent" in str(more.get("detail")) else event, more)),
     ),
-    "rejected_not_told_again": Defect("slips of a rejected message are never sent again", _instead(messages, "ask_again", 0)),
+    "rejected_not_told_again": Defect("slips of a rejected message are never sent again", lambda plant: plant.wrap(_home_of("ask_again"), "ask_again", lambda *_a, **_k: 0)),
     "update_not_told": Defect("a changed amount is not told to the gateway", _sql("l.effect IN ('updated', 'cancelled') AND", "l.effect IN ('cancelled') AND")),
     "lost_cancel": Defect("a cancellation has no effect", _sql("WHEN v.action = '9' THEN 'cancelled'", "WHEN v.action = '9' THEN 'unchanged'")),
     "paid_bill_changed": Defect("a paid bill is changed without a word", _sql("THEN 'conflict'", "THEN 'updated'")),

@@ -215,7 +215,7 @@ def _work(world: World) -> str:
 def _bills(world: World) -> str:
     core = world.rng.choice(world.cores)
     if len(core.waiting) > 3:
-        return "enough waits"
+        return _work(world)
     core.write(12)
     return f"{core.code} writes {core.waiting[-1].name} {len(core.waiting[-1].rows)} rows"
 
@@ -224,10 +224,10 @@ def _pay(world: World) -> str:
     register, rng, today = world.register, world.rng, world.clock.today()
     slips = list(register.slips.items())
     if not slips:
-        return "nothing to pay"
+        return _work(world)
     (institution, case_key), slip = rng.choice(slips)
     if register.is_paid(institution, case_key) and rng.random() < 0.7:
-        return "paid already, goes home"
+        return _work(world)
     number, yen, fund = slip.told["ConfirmationNumber"], slip.yen, slip.told["FundCode"]
     draw = rng.random()
     if draw < 0.05:
@@ -252,14 +252,15 @@ def _preliminary(world: World) -> str:
     told = [(p, "preliminary") for p in fresh if world.rng.random() < 0.6]
     if told:
         world.offers.receipts(institution, today, told)
-    return f"{len(told)} of {institution}"
+        return f"{len(told)} of {institution}"
+    return _work(world)
 
 
 def _take_back(world: World) -> str:
     today = world.clock.today().isoformat()
     open_ones = [p for p in world.register.payments.values() if p.booked_on == today and not p.cancelled]
     if not open_ones:
-        return "nothing to take back"
+        return _work(world)
     payment = world.rng.choice(open_ones)
     payment.cancelled = True
     return payment.key
@@ -279,13 +280,15 @@ def _night(world: World) -> str:
 
 
 def _pick_up(world: World) -> str:
-    return str(0 if "core" in world.stopped else sum(core.pick_up(world.out) for core in world.cores))
+    if "core" in world.stopped or not any(world.out.iterdir()):
+        return _work(world)
+    return str(sum(core.pick_up(world.out) for core in world.cores))
 
 
 def _reissue(world: World) -> str:
     keys = sorted(world.checks.ledger.bills)
     if not keys:
-        return "no bills"
+        return _work(world)
     key = world.rng.choice(keys)
     return world.staff_act("reissue", lambda rooms: desk.reissue(rooms, key, "担当", "係長")["issue_count"])
 
@@ -293,6 +296,8 @@ def _reissue(world: World) -> str:
 def _close(world: World) -> str:
     core, override = world.rng.choice(world.cores), "月末のため" if world.rng.random() < 0.5 else None
     day = _next_to_close(world, core)
+    if not day:
+        return _work(world)
     late = [o for o in world.offers.files.values() if o.day <= day and o.institution == core.institution and o.file_id not in world.taken()]
     draw = world.rng.randrange(3)
     acts: tuple[Callable[[Rooms], Any], ...] = (
@@ -311,15 +316,13 @@ def _close(world: World) -> str:
 
 
 def _next_to_close(world: World, core: Core) -> str:
-    """The oldest day that is not closed, now and then another one."""
-    draw = (world.clock.today() - dt.timedelta(days=world.rng.randrange(1, 6))).isoformat()
-    if world.rng.random() < 0.2:
-        return draw
+    """The oldest day that is not closed, now and then another one; "" while there is none."""
     found = world.checks.rows(
         f"""SELECT MIN(d.day) FROM day_state d WHERE d.municipality_code = '{core.code}' AND d.day > COALESCE(
               (SELECT MAX(c.day) FROM day_close c WHERE c.municipality_code = '{core.code}' AND c.step = 'approved'), '')"""
     )[0][0]
-    return str(found) if found else draw
+    other = (world.clock.today() - dt.timedelta(days=world.rng.randrange(1, 6))).isoformat()
+    return "" if not found else other if world.rng.random() < 0.2 else str(found)
 
 
 def _unpaid(world: World) -> str:
@@ -337,7 +340,7 @@ def _unpaid(world: World) -> str:
 
 def _step_clock(world: World) -> str:
     if not world.faults.strikes("T19", 3):
-        return "runs on"
+        return _work(world)
     hours = world.rng.choice((-1, 1, 0, -(world.clock.true.hour + 1)))
     world.clock.step = dt.timedelta(hours=hours)
     return f"stepped by {hours} h"
@@ -352,7 +355,7 @@ def _gateway_ails(world: World) -> str:
         told.append("maintenance")
     if world.faults.strikes("T17", 4) and world.register.forget(world.rng):
         told.append("forgets")
-    return " ".join(told) or "is well"
+    return " ".join(told) or _work(world)
 
 
 def _links(world: World) -> str:
@@ -361,7 +364,7 @@ def _links(world: World) -> str:
         world.stopped.discard(back)
         return f"{back} is back"
     if not world.faults.strikes("T45", 3):
-        return "hold"
+        return _work(world)
     link = world.rng.choice(("gateway", "core", "db"))
     world.stopped.add(link)
     return f"{link} stops"

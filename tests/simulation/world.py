@@ -70,7 +70,7 @@ class World:
         ]
         self.sent: dict[str, BillFile] = {}
         self.stopped: set[str] = set()
-        self.storage.stopped, self.storage.copies = self.stopped, not self.store.is_sqlite
+        self.storage.stopped = self.stopped
         self.violations: list[str] = []
         self.trace: list[str] = []
         self.done = self.depth = self.listed = 0

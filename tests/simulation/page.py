@@ -17,7 +17,7 @@ def rows(told: str) -> str:
             continue
         span = f"{found['first']}–{found['first'] + found['seeds'] - 1}"
         lines.append(
-            f"| {span} | {found['seeds']:,} | {found['events']:,} | {found['violations']} | {found['processes']} | {found['events_per_s']:,} |"
+            f"| {span} | {found['seeds']:,} | {found['events']:,} | {found['violations']} | {found['processes']} | {found['events_per_s']:,} | {found['events_per_cpu_s']:,} |"
         )
         lines += [f"| {name} | {FAULTS[name]} | {count:,} |" for name, count in found["faults"].items()]
     return "\n".join(lines)

@@ -49,18 +49,18 @@ class Wire:
     def submit(self, message_id: str, body: bytes) -> bytes:
         self.before_submit(message_id, body)
         self._line()
-        if self._faults.strikes("T02"):
+        if self._faults.strikes("T02", 1.5):
             raise OutcomeUnknownError("ReadTimeout")
-        if self._faults.strikes("T12", 0.3) and message_id not in self.register.messages:
+        if self._faults.strikes("T12", 0.8) and message_id not in self.register.messages:
             answer = self.register.reject(message_id, body)
             return self._told(message_id, answer)
-        answer = self.register.take(message_id, body, double=self._faults.strikes("T18", 0.5))
-        if self._faults.strikes("T01"):
+        answer = self.register.take(message_id, body, double=self._faults.strikes("T18"))
+        if self._faults.strikes("T01", 2):
             raise OutcomeUnknownError("ReadError")
-        if self._faults.strikes("T13", 0.5):
+        if self._faults.strikes("T13"):
             self.pass_time(dt.timedelta(seconds=90))
             raise OutcomeUnknownError("ReadTimeout")
-        if self._faults.strikes("T03", 0.5):
+        if self._faults.strikes("T03"):
             self.meanwhile()  # the answer is on its way while others go on; then nobody listens any more
             raise OutcomeUnknownError("ReadTimeout")
         if self._faults.strikes("T12", 0.6):
@@ -85,7 +85,7 @@ class Wire:
 
     def inquire(self, message_id: str, institution_code: str) -> bytes:
         self._line()
-        if self._faults.strikes("T04"):
+        if self._faults.strikes("T04", 2):
             if self._rng.random() < 0.5 or message_id not in self.register.messages:
                 raise OutcomeUnknownError("ReadTimeout")
             return self.register.absent(message_id, institution_code)

@@ -109,9 +109,7 @@ class Core:
         name = f"{self.code}-{self.number:03d}"
         body = self._csv(rows) if self.profile == "standard" else self._host(rows, self.number, self.newest_day)
         if self.profile != "standard" and self.faults.strikes("T08"):
-            self.waiting.append(
-                BillFile(f"{name}h.txt", body[: body.rindex(b"\r\n2") + 2 if body.count(b"\r\n2") > 1 else 900], [], good=False)
-            )
+            self.waiting.append(BillFile(f"{name}h.txt", self._half(body), [], good=False))
         if self.faults.strikes("T09"):
             at = self.rng.randrange(1, 10)
             spoiled = body[:at] + bytes([body[at] ^ 0x80]) + body[at + 1 :]
@@ -125,6 +123,13 @@ class Core:
         for row in rows:
             if not row.broken:
                 self.wanted[row.key] = row
+
+    def _half(self, body: bytes) -> bytes:
+        """A file that lost its end, or a line in the middle."""
+        lines = body.split(b"\r\n")
+        if self.rng.random() < 0.5:
+            return b"\r\n".join([lines[0], *lines[2:]])
+        return b"\r\n".join(lines[: self.rng.randrange(2, len(lines) - 2)]) + b"\r\n"
 
     def _new(self) -> Row:
         self.bills += 1

@@ -117,7 +117,7 @@ class Core:
         self.waiting.append(BillFile(f"{name}.txt", body, rows, good=True))
         if self.faults.strikes("T05"):
             self.waiting.append(BillFile(f"{name}d.txt", body, rows, good=True))  # the same bytes once more
-        if self.profile != "standard" and self.number > 1 and self.faults.strikes("T06", 0.5):
+        if self.profile != "standard" and self.number > 1 and self.faults.strikes("T06", 2):
             stale = self._host([self._new()], self.number - 1, self.newest_day)
             self.waiting.append(BillFile(f"{name}s.txt", stale, [], good=False))
         for row in rows:

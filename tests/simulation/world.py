@@ -371,7 +371,7 @@ def _links(world: World) -> str:
 
 
 EVENTS_OF: dict[str, tuple[int, Callable[[World], str]]] = {
-    "work": (110, _work), "bills": (12, _bills), "pay": (34, _pay), "preliminary": (4, _preliminary), "take back": (3, _take_back),
+    "work": (110, _work), "bills": (12, _bills), "pay": (34, _pay), "preliminary": (7, _preliminary), "take back": (6, _take_back),
     "hours": (12, _hours), "night": (9, _night), "pick up": (6, _pick_up), "reissue": (3, _reissue), "close": (12, _close),
     "unpaid": (3, _unpaid), "clock": (3, _step_clock), "gateway": (5, _gateway_ails), "links": (6, _links),
 }  # fmt: skip

@@ -19,6 +19,8 @@ from typing import NamedTuple
 from tests.simulation.faults import Faults
 from tests.simulation.register import check_digit
 
+INSTITUTIONS = {"99001": "standard", "99002": "host-fixed"}
+"""The municipalities, and the profile of each one's core system."""
 ROOT = Path(__file__).parents[2] / "schemas" / "profiles"
 
 

@@ -132,7 +132,11 @@ def _gateway(world: World) -> list[str]:
 _LISTED = """SELECT m.id FROM message m WHERE (SELECT e.event FROM message_event e WHERE e.message_id = m.id ORDER BY e.id DESC LIMIT 1)
     IN ('exhausted', 'contradicted')"""
 _SLIPS_OF_OPEN = f"""SELECT s.case_key FROM message_item i JOIN slip s ON s.id = i.slip_id
-    WHERE i.message_id IN (SELECT message_id FROM open_message) OR i.message_id IN ({_LISTED})"""
+    WHERE i.message_id IN (SELECT message_id FROM open_message) OR i.message_id IN ({_LISTED})
+    UNION SELECT s.case_key FROM refused_slip q JOIN slip s ON s.id = q.slip_id WHERE q.message_id = (
+      SELECT i.message_id FROM message_item i WHERE i.slip_id = q.slip_id ORDER BY i.last_change_id DESC, i.message_id DESC LIMIT 1)"""
+"""Slips that a person has to look at: of messages without an answer, and those the gateway refused when it was last told of them (a
+change or cancellation that came after a payment is a case, also when the payment is taken back later)."""
 
 
 def _unlisted(world: World) -> list[str]:

@@ -60,8 +60,9 @@ def acknowledged(connection: Connection) -> tuple[int, int]:
 
 def _answers(connection: Connection) -> tuple[int, int]:
     """Stored answers that say done: the intake or the bill they name is there."""
-    found = connection.execution_options(yield_per=ANSWERS).execute(
-        sa.text("SELECT answer FROM idempotency WHERE status >= 200 AND status < 300")
+    # options of a connection would stay with it: they belong to the statement
+    found = connection.execute(
+        sa.text("SELECT answer FROM idempotency WHERE status >= 200 AND status < 300").execution_options(yield_per=ANSWERS)
     )
     looked_at = broken = 0
     named = (_named(str(answer)) for (answer,) in found)

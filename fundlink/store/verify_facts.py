@@ -131,7 +131,7 @@ _RECOUNTED = f"""
 _TWICE: tuple[str, ...] = (
     _twice("receipt", "transaction_key, stage"),
     _twice("settlement", "settlement_key, edition"),
-    _twice("bank_credit", "account, booked_on, inquiry_number, direction, cancelled, amount_yen"),
+    _twice("bank_credit", "account, booked_on, inquiry_number, direction, cancelled, amount_yen, form"),
     _twice("bill", "bill_key"),
     _of_two("receipt", "transaction_key"),
     _of_two("settlement", "settlement_key"),

@@ -13,27 +13,9 @@ from tests.books.days import settled
 from tests.builders import CODE, DAY, World, bill, receipt
 from tests.console.persons import CLERK, Desk, Staffed, register
 from tests.store import grown
+from tests.store.grown import LARGE, WHOLE
 from tests.store.plans import watched
 
-WHOLE = {
-    # Each by a part of its text, with the reason.
-    "p.stage = 'preliminary'": "the index of preliminary statements; asked for after the page is there",
-    "'transaction:' || q.transaction_key": "the queue of cases: the index of outcomes that do not match, which holds nothing else",
-    "WHERE o.outcome NOT IN ('matched', 'paid_after_limit') AND r.id = o.receipt_id": "the same index",
-}
-LARGE = (
-    "bill",
-    "bill_version",
-    "clearing_entry",
-    "clearing_handover",
-    "message_item",
-    "outcome",
-    "receipt",
-    "slip",
-    "slip_handover",
-    "slip_state",
-)
-"""Tables with a row a bill or payment; those with a row a file or message may be read."""
 PAGES = ("", f"days/{DAY}/{CODE}", f"days/{DAY}/{CODE}/funds/601", f"days/{DAY}/{CODE}/funds/601?rows=all", "payments/T2", f"settlements/S{DAY}601",
          f"days/{DAY}/{CODE}/close", f"days/{DAY}/{CODE}/sheet", f"later/{CODE}")  # fmt: skip
 

@@ -10,9 +10,11 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, NoReturn
@@ -54,24 +56,44 @@ class End(NamedTuple):
     points: tuple[str, ...]
 
 
-def run(work: Work, kill_at: int, environment: Mapping[str, str], twin: InMemoryGateway) -> End:
-    """Run one process to its end, being its gateway meanwhile."""
+def run(work: Work, kill_at: int, environment: Mapping[str, str], twin: InMemoryGateway, tracing: Sequence[str] = ()) -> End:
+    """Run one process to its end, being its gateway meanwhile; ``tracing`` are options of strace, which sees all that the work does."""
     ours, theirs = multiprocessing.Pipe()
+    held, release = os.pipe()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error, tempfile.TemporaryFile() as told:
         pid = os.fork()
         if pid == 0:
             ours.close()
+            os.close(release)
+            os.read(held, 1)
             os.dup2(out.fileno(), 1)
             os.dup2(error.fileno(), 2)
             _live(work, Points(kill_at), (theirs, told.fileno()), environment)
         theirs.close()
-        _answer(ours, twin)
+        os.close(held)
+        with _traced(pid, tracing):
+            os.close(release)
+            _answer(ours, twin)
         _, status = os.waitpid(pid, 0)
         read = []
         for stream in (out, error, told):
             stream.seek(0)
             read.append(stream.read().decode())
     return End(os.waitstatus_to_exitcode(status), read[0], read[1], tuple(filter(None, read[2].split("\n"))))
+
+
+@contextmanager
+def _traced(pid: int, options: Sequence[str]) -> Iterator[None]:
+    """strace at a process that waits; it has written everything when the block ends."""
+    if not options:
+        yield
+        return
+    with subprocess.Popen(["strace", "-f", "-p", str(pid), *options], stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr is not None
+        first = tracer.stderr.readline()
+        assert "attached" in first, first
+        yield
+        tracer.stderr.read()
 
 
 def aside(act: Callable[[], Any]) -> Any:

@@ -39,6 +39,16 @@ BILLS ?= 50000
 failover: $(VENV)/all.ok  ## どのプロセスを止めても台帳が同じになるか（BILLS=件数） / any process of the demo killed at any time
 	FAILOVER_BILLS=$(BILLS) $(BIN)/pytest -q tests/jobs/test_crowd.py
 
+SEEDS ?= 5000
+soak: $(VENV)/all.ok  ## 種（SEEDS=数、FIRST=最初）ごとに時計・通信・障害を演じて約束を確かめる / deterministic simulation, one JSON line; one seed again: SOAK_ARGS="--replay SEED"
+	@$(BIN)/python -m tests.simulation soak --seeds $(SEEDS) --first $(or $(FIRST),1) $(SOAK_ARGS)
+
+soak-defects: $(VENV)/all.ok  ## わざと入れた欠陥がすべて見付かるか / every planted defect has to be caught
+	@$(BIN)/python -m tests.simulation defects --seeds 2000
+
+soak-differential: $(VENV)/all.ok  ## 同じ種で SQLite と PostgreSQL の台帳が等しいか / the same ledger on both databases
+	@$(BIN)/python -m tests.simulation differential --seeds $(or $(filter-out 5000,$(SEEDS)),20)
+
 check: $(VENV)/all.ok  ## 書式・型・輸入規約・文書の鮮度 / format, lint, types, import contract, docs fresh
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -71,4 +81,4 @@ lock:  ## 依存の固定をやり直す（保守者） / re-lock dependencies (
 	uv export -q --no-group dev --no-emit-project --no-header --format requirements-txt -o requirements.lock
 	uv export -q --all-groups --no-emit-project --no-header --format requirements-txt -o requirements-all.lock
 
-.PHONY: help venv demo test check docs screens bench bench-comparators lock crash failover
+.PHONY: help venv demo test check docs screens bench bench-comparators lock crash failover soak soak-defects soak-differential

@@ -54,6 +54,8 @@ def tie(rooms: Rooms, ticket: Ticket) -> Ticket:
         at = rooms.now()
         before = days.newest_id(connection)
         changed = days.record(connection, rows, at)
+        if not ticket.get("day"):
+            days.note_outcomes(connection, at)
         if changed:
             days.settle_slips(connection, PAYING, after=before, at=at)
             audit.append(connection, audit.Entry("fundlink", "reconcile.tie", "days", {"changed": changed}, at))

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine import Connection
 
 from fundlink.domain.scope import EVERYWHERE, Scope
-from fundlink.store import bulk, scoped
+from fundlink.store import bulk, marks, scoped
 from fundlink.store.bills import SLIP_STATE
 from fundlink.store.outcomes import NEWEST_OUTCOME, NEWEST_TOTALS, words
 from fundlink.store.settlings import COUNTS, SIGNED, STANDS
@@ -133,6 +133,11 @@ def record(connection: Connection, rows: Sequence[DayRow], at: str) -> int:
     fresh = [row for row in rows if stored.get((row.day, row.municipality_code, row.fund_code)) != row]
     bulk.insert_rows(connection, "day_state", (*COLUMNS, "at"), [(*row[:-1], json.dumps(row.differences), at) for row in fresh])
     return len(fresh)
+
+
+def note_outcomes(connection: Connection, at: str) -> None:
+    """Every day tells the outcomes recorded so far: what ``verify`` may hold days against, also between two steps of reconcile."""
+    marks.move(connection, "outcomes in days", int(bulk.scalar(connection, "SELECT MAX(id) FROM outcome") or 0), at)
 
 
 def newest(connection: Connection, day: str | None = None, municipality_code: str | None = None, *, scope: Scope = EVERYWHERE) -> list[DayRow]:  # fmt: skip

@@ -53,7 +53,10 @@ CHECKS: tuple[Check, ...] = (
             AND d.receipts_yen <> COALESCE((SELECT SUM(r.amount_yen) FROM outcome o JOIN receipt r ON r.id = o.receipt_id
               WHERE o.id = {_LAST} AND o.outcome <> 'withdrawn' AND r.booked_on = d.day
                 AND r.municipality_code = d.municipality_code AND r.fund_code = d.fund_code), 0)
-            AND NOT EXISTS (SELECT 1 FROM pending_receipt)""",
+            AND NOT EXISTS (SELECT 1 FROM pending_receipt)
+            AND NOT EXISTS (SELECT 1 FROM outcome o JOIN receipt r ON r.transaction_key = o.transaction_key
+              WHERE o.id > COALESCE((SELECT k.until_id FROM mark k WHERE k.name = 'outcomes in days' ORDER BY k.id DESC LIMIT 1), 0)
+                AND r.booked_on = d.day AND r.municipality_code = d.municipality_code)""",
     ),
     Check(
         "C-01",

@@ -6,9 +6,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from fundlink.pipeline.reconcile import classify
 from fundlink.store import verify
 from tests.books.days import broken, hash_of
-from tests.builders import World
+from tests.builders import World, bill
 from tests.store.corruptions import TABLE, Planted
 from tests.store.story import told
 
@@ -62,3 +63,18 @@ def test_yen_that_are_no_whole_number_are_found(tmp_path: object, town: World) -
         pytest.skip("PostgreSQL keeps nothing but whole numbers in a column of whole numbers")
     half = Planted("half a yen", "I-16", ("UPDATE settling_line SET yen = 1000.5 WHERE credit_id IS NULL",))
     assert "I-16" in _planted(town, half)
+
+
+def test_a_day_is_not_held_against_outcomes_that_it_has_not_been_told(world: World) -> None:
+    """Between two steps of reconcile, where a run may be cut, nothing is wrong; a wrong sum is, before and after."""
+    world.intake([bill(1), bill(2)])
+    world.receive([world.paid(1, "T1")])
+    world.jobs.reconcile()
+    world.receive([world.paid(2, "T2")])
+    classify(world.jobs.rooms, {})
+    assert broken(world) == []
+    world.jobs.reconcile()
+    assert broken(world) == []
+    with world.jobs.rooms.store.write() as connection:
+        connection.execute(sa.text("UPDATE day_state SET receipts_yen = receipts_yen + 1 WHERE id = (SELECT MAX(id) FROM day_state)"))
+    assert "I-02" in broken(world)

@@ -21,10 +21,13 @@ def main() -> int:
     asked.add_argument("--kills", type=int, default=2000)
     asked.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument(
+        "--seconds", type=float, default=float("inf"), help="stop after so long; points that nobody died at then count as faults"
+    )
     asked.add_argument("--faults", choices=("sync", "write", "order"))
     asked.add_argument("--days", type=int, default=10, help="--faults order: how many days are looked at")
     given = asked.parse_args()
-    report, faults = _failed(given.faults, given.days) if given.faults else crashed(given.database, given.kills, given.seed)
+    report, faults = _failed(given.faults, given.days) if given.faults else crashed(given.database, given.kills, given.seed, given.seconds)
     for fault in faults:
         sys.stderr.write(f"{fault}\n")
     sys.stdout.write(json.dumps(report) + "\n")

@@ -19,9 +19,9 @@ from functools import cache
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, NoReturn
 
+import typer.main
 from fastapi.testclient import TestClient
 
-import typer.main
 from fundlink import bootstrap, cli
 from fundlink.api.app import create_app
 from fundlink.connectors.in_memory import InMemoryGateway

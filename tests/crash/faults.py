@@ -94,5 +94,3 @@ class Sweep:
     def report(self) -> dict[str, Any]:
         """The numbers; ``acknowledgements`` are those that came after something had been written, by kind."""
         return {**self._told, "faults": len(self.faults), "acknowledgements": trace.tally(self.said)}
-
-

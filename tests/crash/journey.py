@@ -148,4 +148,3 @@ class Journey:
             yield Said("backup", told["file"])
         if act.done:
             yield Said("did", act.done)
-

@@ -27,7 +27,6 @@ from tests.crash.journey import Base, Journey, Kill
 
 NESTED = 0.6
 """How likely a killed act is killed once more while it is repeated."""
-MOST_JOURNEYS = 5000
 
 
 class Programme:
@@ -41,12 +40,17 @@ class Programme:
         self.journeys, self.recovery_s = 0, 0.0
         self.found: dict[str, list[str]] = {"lost": [], "doubled": [], "broken": [], "differing": [], "errors": []}
         self._wanted: dict[str, Any] = {}
+        self.spread = False
+        """Die anywhere, and enough is enough: for the suite, which has no time for every point."""
 
-    def run(self, kills: int) -> None:
-        """Undisturbed once, then killed until it is enough or something is wrong."""
+    def run(self, kills: int, seconds: float = float("inf")) -> None:
+        """Undisturbed once, then killed until it is enough, time is up or something is wrong."""
+        deadline = time.monotonic() + seconds
         gc.freeze()  # a fork copies what its collector touches
         self._wanted = self._one(lambda _act, _depth: 0)
-        while not any(self.found.values()) and (len(self.kills) < kills or self.left()) and self.journeys < MOST_JOURNEYS:
+        while (
+            not any(self.found.values()) and (len(self.kills) < kills or (self.left() and not self.spread)) and time.monotonic() < deadline
+        ):
             self._one(self._aim)
 
     def left(self) -> list[str]:
@@ -58,7 +62,7 @@ class Programme:
         if depth:
             return self._chance.randint(1, many) if self._chance.random() < NESTED else 0
         new = [at for at in range(1, many + 1) if (act, at) not in self.covered]
-        return new[0] if new else self._chance.randint(1, many)
+        return new[0] if new and not self.spread else self._chance.randint(1, many)
 
     def _one(self, aim: Callable[[str, int], int]) -> dict[str, Any]:
         journey = Journey(self._base, self._folder / f"j{self.journeys}", aim)
@@ -130,12 +134,12 @@ def _copied(server: str, name: str) -> str:
     return f"{server.rpartition('/')[0]}/{name}"
 
 
-def crashed(database: str, kills: int, seed: int) -> tuple[dict[str, Any], list[str]]:
+def crashed(database: str, kills: int, seed: int, seconds: float = float("inf")) -> tuple[dict[str, Any], list[str]]:
     """Run the programme on a database; its report, and every fault in words."""
     began = time.monotonic()
     with installed(database) as (base, folder):
         programme = Programme(base, folder, seed)
-        programme.run(kills)
+        programme.run(kills, seconds)
     taken = time.monotonic() - began
     report = {**programme.report(), "database": database, "seed": seed, "seconds": round(taken, 1), "kills_per_s": round(len(programme.kills) / taken, 1)}  # fmt: skip
     return report, [fault for faults in programme.found.values() for fault in faults] + [f"not reached: {one}" for one in programme.left()]

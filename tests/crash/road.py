@@ -101,12 +101,12 @@ def place_files(place: Place) -> None:
 def calls(_place: Place) -> Work:
     """Two bills one by one, and a file."""
     return (
-        *(Request("PUT", f"/v1/bills/{bill(n).bill_key}", f"put-{n}", "application/json", _json(bill(n))) for n in (20, 21)),
+        *(Request("PUT", f"/v1/bills/{bill(n).bill_key}", f"put-{n}", "application/json", as_json(bill(n))) for n in (20, 21)),
         Request("POST", "/v1/intakes?profile=standard", "file-1", "text/csv", SENT),
     )
 
 
-def _json(one: BillingRecord) -> bytes:
+def as_json(one: BillingRecord) -> bytes:
     return json.dumps({name: value for name, value in one._asdict().items() if value not in ("", 0, None)}).encode()
 
 

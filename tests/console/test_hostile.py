@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -75,10 +74,11 @@ def test_a_login_that_ends_mid_form_leads_back_to_the_form(stage: tuple[Desk, St
 def test_two_clicks_on_approve_are_one_close(desk: Desk, town: World) -> None:
     desk.sit(CHIEF)
     app = create_app(town.jobs.rooms, Settings(home=town.folder / "home"))
-    held = {"cookies": dict(desk.client.cookies), "headers": {"X-CSRF-Token": str(desk.client.headers["X-CSRF-Token"])}}
+    cookies, headers = dict(desk.client.cookies), {"X-CSRF-Token": str(desk.client.headers["X-CSRF-Token"])}
 
-    def click(_: int) -> Any:
-        with TestClient(app, base_url="http://127.0.0.1/console/", follow_redirects=False, **held) as client:
+    def click(_: int) -> int:
+        address = "http://127.0.0.1/console/"
+        with TestClient(app, base_url=address, follow_redirects=False, cookies=cookies, headers=headers) as client:
             return client.post(ACT).status_code
 
     with ThreadPoolExecutor(2) as clicks:

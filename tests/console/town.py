@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from fundlink import desk
 from fundlink.domain.records import BankCreditRecord, BillingRecord, ReceiptRecord, SettlementRecord
-from fundlink.store import receipts
+from fundlink.store import receipts, vault
 from tests.builders import CODE, INSTITUTION, World, bill, receipt
 from tests.console.persons import CHIEF, CLERK, Staffed, register
 
@@ -159,7 +159,7 @@ def credit(world: World, number: str, yen: int, *, days: tuple[str, str], refere
     about, day = days
     record = BankCreditRecord("0001-001-1-1234567", number, day, day, yen, "1", "0", "", "チホウゼイキョウドウキコウ", reference, "")
     with world.jobs.rooms.store.write() as connection:
-        raw = world.sql("SELECT MIN(id) FROM raw")[0][0]
+        raw = vault.keep(connection, [repr(record).encode()], direction="in", kind="bank_credit", name=f"{day}.txt", at=day).raw_id
         noted = {"source": "gateway", "remote_id": f"bank-{number}", "kind": "bank_credit", "name": f"{day}.txt", "municipality_code": CODE,
                  "business_day": about, "raw_id": raw, "at": f"{day}T17:00:00+09:00", "state": "applied", "records": 1, "yen": yen}  # fmt: skip
         receipts.stage(connection, "bank_credit", [(1, CODE, *record)])

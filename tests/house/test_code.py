@@ -10,13 +10,22 @@ import pytest
 from tests.house.sources import PRODUCT, Source, parse, sources
 
 MONEY = ("fundlink/reconcile/", "fundlink/store/", "fundlink/pipeline/", "fundlink/formats/", "fundlink/domain/")
-NOT_MONEY = {"fundlink/formats/xlsx.py": "a spreadsheet hands numbers over as float; they are checked and become int here"}
+NOT_MONEY = {
+    "fundlink/formats/xlsx.py": "a spreadsheet hands numbers over as float; they are checked and become int here",
+    "fundlink/store/checkpoints.py": "seconds of a thread that knows no yen",
+    "fundlink/store/seats.py": "seconds between two signs of life of a worker",
+}
 PARSERS = {
     "fundlink/safe_xml.py": "the one XML parser of the product",
     "mock_eltax/documents.py": "the other side's own parser, hardened likewise",
 }
 MAY_PRINT = ("fundlink/cli/", "fundlink/api/server.py")  # the server says one line when it listens
-MAY_SLEEP = {"tests/postgresql.py": "waits for the lock of the database server"}
+MAY_SLEEP = {
+    "tests/postgresql.py": "waits for the lock of the database server",
+    "tests/jobs/stage.py": "asks processes of their own, again and again, whether something is true yet",
+    "tests/jobs/test_crowd.py": "kills at a moment that nobody chose",
+    "tests/jobs/test_workers.py": "a database that is away for some time",
+}
 _INEXACT = {"float", "Decimal", "round"}
 _PARSE = {"parse", "fromstring", "fromstringlist", "iterparse", "XML", "XMLPullParser", "XMLID"}
 

@@ -20,7 +20,7 @@ from fundlink.domain.records import BillingRecord
 from fundlink.jobs import Jobs
 from fundlink.pipeline import INTAKE
 from fundlink.pipeline import run as run_steps
-from fundlink.store import audit, bills, messages, outcomes, verify
+from fundlink.store import audit, bill_effects, bills, messages, outcomes, verify
 from tests.builders import World, bill, world
 from tests.builders import bills as many
 from tests.builders import outcomes as believed
@@ -178,7 +178,7 @@ def test_a_payment_collected_while_its_bill_is_cancelled_is_judged_by_the_cancel
 ) -> None:
     town.intake(many(1))
     town.jobs.submit()
-    halt = Halt(monkeypatch, bills, "_judge_changes", after=True)
+    halt = Halt(monkeypatch, bill_effects, "_judge_changes", after=True)
 
     def pay() -> None:
         town.receive([town.paid(1, "T1")])
@@ -205,7 +205,7 @@ def test_one_bill_written_and_reissued_at_once_does_not_deadlock(town: World, mo
 
 def test_writes_for_two_municipalities_in_one_transaction_do_not_deadlock_with_a_file(town: World, monkeypatch: pytest.MonkeyPatch) -> None:
     town.intake(many(1))
-    halt = Halt(monkeypatch, bills, "accept", after=True)
+    halt = Halt(monkeypatch, bill_effects, "accept", after=True)
 
     def put_two() -> None:
         with town.jobs.rooms.store.together():
@@ -243,7 +243,7 @@ def test_the_same_file_accepted_by_two_that_both_hold_it_takes_effect_once(town:
     path = town.folder / "again.csv"
     path.write_bytes(b"".join(town.jobs.rooms.profile("standard").message("billing").writer([bill(1, charge_yen=5), bill(2)])))
     ticket = {"path": str(path), "profile": "standard", "municipality": "", "channel": "file"}
-    halt = Halt(monkeypatch, bills, "accept", after=True)
+    halt = Halt(monkeypatch, bill_effects, "accept", after=True)
     with beside(town) as other:
         failed = both(halt, lambda: run_steps(town.jobs.rooms, INTAKE, ticket), lambda: run_steps(other.jobs.rooms, INTAKE, ticket))
     assert failed == []

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fundlink.domain.records import BankCreditRecord, SettlementRecord
-from fundlink.store import receipts, verify
+from fundlink.store import receipts, vault, verify
 from tests.builders import CODE, DAY, INSTITUTION, World, bill, bills, outcomes, receipt
 
 OTHER_DAY = "2026-11-21"
@@ -21,7 +21,7 @@ def _credit(world: World, name: str, **changed: Any) -> None:
     """A bank credit, stored the way collect does."""
     record = BankCreditRecord("0001-001-1-1234567", name, DAY, DAY, 1000, "1", "0", "", "", "", "")._replace(**changed)
     with world.jobs.rooms.store.write() as connection:
-        raw = world.sql("SELECT MIN(id) FROM raw")[0][0]
+        raw = vault.keep(connection, [repr(record).encode()], direction="in", kind="bank_credit", name=name, at=DAY).raw_id
         noted = {"source": "gateway", "remote_id": name, "kind": "bank_credit", "name": name, "municipality_code": CODE,
                  "business_day": DAY, "raw_id": raw, "at": DAY, "state": "applied", "records": 1, "yen": record.amount_yen}  # fmt: skip
         receipts.stage(connection, "bank_credit", [(1, CODE, *record)])

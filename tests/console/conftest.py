@@ -12,6 +12,7 @@ from fundlink.api.app import create_app
 from fundlink.config import Settings
 from tests.access.staff import quick_hashes
 from tests.builders import World
+from tests.builders import world as build_world
 from tests.console.persons import CLERK, Desk, Staffed
 from tests.console.serving import chromium, in_ci, served, why_not
 from tests.console.town import town as build_town
@@ -43,6 +44,18 @@ def desk(staffed: Staffed) -> Iterator[Desk]:
         found = Desk(client, staffed)
         found.sit(CLERK)
         yield found
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Staffed]]:
+    """A town for a whole file of tests, with nobody at the desk yet; redirects are answers here."""
+    with pytest.MonkeyPatch.context() as patched:
+        quick_hashes(patched)
+        staffed = build_town(build_world(tmp_path_factory.mktemp("stage")))
+        app = create_app(staffed.world.jobs.rooms, Settings(home=staffed.world.folder / "home"))
+        with TestClient(app, base_url="http://127.0.0.1/console/", follow_redirects=False) as client:
+            yield Desk(client, staffed), staffed
+        staffed.world.jobs.rooms.close()
 
 
 @pytest.fixture(scope="session")

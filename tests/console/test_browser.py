@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.access.staff import PASSWORD
 from tests.builders import CODE
 from tests.console.persons import CHIEF, CLERK, Staffed, log_in
 from tests.console.screens import OPEN_PAGES, PAGES, session_of
@@ -144,6 +145,36 @@ def _is_too_wide(page: Page, width: str) -> bool:
 def test_nothing_moves_while_a_page_loads(page: Page, address: str) -> None:
     page.add_init_script("window.moved = 0; new PerformanceObserver(list => list.getEntries().forEach(e => { window.moved += e.value }))"
                          ".observe({type: 'layout-shift', buffered: true})")  # fmt: skip
-    for path in ("", f"days/{YESTERDAY}/{CODE}"):
-        page.goto(address + path, wait_until="networkidle")
-        assert page.evaluate("() => window.moved") == 0
+    for name, path in {**PAGES, **OPEN_PAGES}.items():
+        if name != "failure":  # the browser itself notes a 404 as an error
+            page.goto(address + path, wait_until="networkidle")
+            assert page.evaluate("() => window.moved") == 0, name
+
+
+def test_keys_alone_lead_through_login_and_close(browser: Browser, address: str, staffed: Staffed) -> None:
+    """No pointer at all: what has the focus is typed into, and the rest is Tab and Enter."""
+    with browser.new_context(locale="ja-JP") as context:
+        page = context.new_page()
+        page.goto(f"{address}days/{PREPARED}/{CODE}/close")
+        for label, typed in (("利用者名", CHIEF.login), ("パスワード", PASSWORD), ("確認コード", staffed.code(CHIEF))):
+            _tab_to(page, page.get_by_label(label))
+            page.keyboard.type(typed)
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(f"{address}days/{PREPARED}/{CODE}/close")
+        _tab_to(page, page.get_by_role("button", name="承認して締める"))
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("締めました")).to_be_visible()
+        _tab_to(page, page.locator(".person summary"))
+        page.keyboard.press("Enter")
+        _tab_to(page, page.get_by_role("button", name="ログアウト"))
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("ログイン")
+
+
+def _tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until this has the focus; it has to come within a page's worth of stops."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("e => e === document.activeElement"):
+            return
+    raise AssertionError(f"Tab never reaches {wanted}")

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
-from fastapi.testclient import TestClient
 from starlette.routing import Route
 
-from fundlink.api.app import create_app
-from fundlink.config import Settings
 from fundlink.console import account
 from fundlink.console.pages import ROUTES
 from fundlink.desk import accounts
-from tests.access.staff import quick_hashes
-from tests.builders import CODE, world
+from tests.builders import CODE
 from tests.console.persons import ADMIN, LEAVER, OF_A_ROLE, STRANGER, Desk, Staffed
 from tests.console.town import PREPARED, TWO_ANSWERS, YESTERDAY, key
-from tests.console.town import town as build_town
 
 PERSONS = (*OF_A_ROLE, ADMIN)
 EVERYBODY = frozenset({"input", "review", "approve", "treasury", "audit", "admin"})
@@ -63,18 +57,6 @@ ALLOWED: dict[str, tuple[Cell, ...]] = {
 }
 """Who may use which route, written once more on purpose: a change must be meant twice."""
 CELLS = [(route.split()[0], cell) for route, cells in ALLOWED.items() for cell in cells]
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Staffed]]:
-    """Built once: each cell is asked for and most of them refused."""
-    with pytest.MonkeyPatch.context() as patched:
-        quick_hashes(patched)
-        staffed = build_town(world(tmp_path_factory.mktemp("matrix")))
-        app = create_app(staffed.world.jobs.rooms, Settings(home=staffed.world.folder / "home"))
-        with TestClient(app, base_url="http://127.0.0.1/console/", follow_redirects=False) as client:
-            yield Desk(client, staffed), staffed
-        staffed.world.jobs.rooms.close()
 
 
 def asked(desk: Desk, method: str, path: str) -> Any:

@@ -641,6 +641,36 @@ class SlipTotal(SQLModel, table=True):
     until_id: int = Field(sa_type=sa.BigInteger)  # the newest slip of the municipality that is counted in it
 
 
+class MonthTotal(SQLModel, table=True):
+    """Bills by the month they are due, what was paid of them, and payments by month and channel; the newest row counts."""
+
+    __tablename__ = "month_total"
+    __table_args__ = (sa.Index("month_total_by_part", "municipality_code", "part", "fund_code", "month", "channel", "id"),)
+    id: int = _key()
+    municipality_code: str
+    part: str  # billed | paid (both by the month a bill is due) | collected (by the month a payment was booked)
+    fund_code: str
+    month: str  # YYYY-MM, '' for a bill that is due on no day
+    channel: str  # of collected only
+    number: int = Field(sa_type=sa.BigInteger)
+    yen: int = Field(sa_type=Yen)
+
+
+class ReadinessDeclaration(SQLModel, table=True):
+    """What a person declares about a municipality or one of its departments getting ready; the newest row of an item counts."""
+
+    __tablename__ = "readiness_declaration"
+    __table_args__ = (sa.Index("readiness_declaration_by_item", "municipality_code", "department_code", "item", "id"),)
+    id: int = _key()
+    municipality_code: str
+    department_code: str  # '' = the municipality as a whole
+    item: str
+    done: int
+    note: str
+    by: str
+    at: str
+
+
 class DayState(SQLModel, table=True):
     """Totals and state of one business day and fund; the newest row counts."""
 

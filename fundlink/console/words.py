@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from fundlink.access.roles import ROLES
 from fundlink.bootstrap import code_words
 from fundlink.domain.books import ACCOUNTS, YEAR_KINDS
 from fundlink.domain.states import DAY_STATES, STATES
@@ -29,6 +30,7 @@ _TERMS: Mapping[str, Mapping[str, str]] = {
     "case": {kind.name: kind.ja for kind in KINDS},
     "account": dict(ACCOUNTS),
     "year_kind": dict(YEAR_KINDS),
+    "role": {role.name: role.ja for role in ROLES},
 }
 
 

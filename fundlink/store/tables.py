@@ -1125,6 +1125,27 @@ class Idempotency(SQLModel, table=True):
     at: str
 
 
+class AccessProposal(SQLModel, table=True):
+    """A change of accounts or roles that one administrator prepared at the console."""
+
+    __tablename__ = "access_proposal"
+    id: int = _key()
+    kind: str  # add | roles | reset
+    content: str  # canonical JSON: everything that will be carried out
+    prepared_by: str
+    at: str
+
+
+class AccessProposalEnd(SQLModel, table=True):
+    """What became of it; a proposal has one end."""
+
+    __tablename__ = "access_proposal_end"
+    proposal_id: int = Field(sa_column=sa.Column(BigKey, sa.ForeignKey("access_proposal.id"), primary_key=True, autoincrement=False))
+    event: str  # approved | dropped
+    by: str
+    at: str
+
+
 class Audit(SQLModel, table=True):
     """Who did what, chained by hash; one entry a file or message, one a single act."""
 

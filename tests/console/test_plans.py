@@ -11,6 +11,7 @@ from fundlink.api.app import create_app
 from fundlink.config import Settings
 from tests.books.days import settled
 from tests.builders import CODE, DAY, World, bill, receipt
+from tests.console.persons import CLERK, Desk, Staffed, register
 from tests.store import grown
 from tests.store.plans import watched
 
@@ -39,7 +40,7 @@ PAGES = ("", f"days/{DAY}/{CODE}", f"days/{DAY}/{CODE}/funds/601", f"days/{DAY}/
 
 
 @pytest.fixture
-def desk(world: World) -> Iterator[TestClient]:
+def desk(world: World) -> Iterator[Desk]:
     """A console over a grown database and one small day of it."""
     grown.fill(world)
     world.intake([bill(number) for number in range(1, 31)])
@@ -48,12 +49,15 @@ def desk(world: World) -> Iterator[TestClient]:
     world.jobs.reconcile()
     settled(world, 20_000)
     grown.analyze(world)
+    staffed = Staffed(world, register(world.at("2026-11-09T07:00:00").jobs.rooms))
     app = create_app(world.jobs.rooms, Settings(home=world.folder / "home"))
     with TestClient(app, base_url="http://127.0.0.1/console/") as client:
-        yield client
+        found = Desk(client, staffed)
+        found.sit(CLERK)
+        yield found
 
 
-def test_no_page_reads_a_grown_table_whole(desk: TestClient) -> None:
+def test_no_page_reads_a_grown_table_whole(desk: Desk) -> None:
     with watched(LARGE) as watcher:
         for page in PAGES:
             watcher.verb = page or "home"

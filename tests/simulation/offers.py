@@ -200,5 +200,5 @@ class Offers:
         movements = [bank.Credit(notice.key, notice.net, notice.credit_number) for notice in came]
         opening = self._opening.get(institution, 10**6)
         self._opening[institution] = opening + sum(credit.yen for credit in movements)
-        body = bank.write_statement(bank.Statement(dt.date.fromisoformat(day), opening, movements))
+        body = bank.write_statement(bank.Statement(dt.date.fromisoformat(day), opening, movements, institution.zfill(7)))
         self._put(institution, ("bank_credit", day), body, [(str(notice.credit_number),) for notice in came])

@@ -10,6 +10,7 @@ import logging
 import multiprocessing
 import sys
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -41,6 +42,14 @@ def some(seeds: Sequence[int], events: int = EVENTS) -> Iterator[Run]:
 
 
 def _worker(seeds: Sequence[int], events: int, told: Any) -> None:
+    try:
+        _run_all(seeds, events, told)
+    except BaseException:
+        told.put(traceback.format_exc())
+        raise
+
+
+def _run_all(seeds: Sequence[int], events: int, told: Any) -> None:
     start = 0.0
     for run in some(seeds, events):
         start = start or time.process_time()  # the first seed pays for what is compiled once
@@ -63,6 +72,8 @@ def soak(seeds: int, *, first: int = 1, events: int = EVENTS, processes: int = 2
         if isinstance(found, float):
             working, cpu_s = working - 1, cpu_s + found
             continue
+        if isinstance(found, str):
+            raise SystemExit(f"a seed ended the programme itself:\n{found}")
         seed, count, violations, faults, listed = found
         total["seeds"], total["events"], total["listed"] = total["seeds"] + 1, total["events"] + count, total["listed"] + listed
         hits.update(faults)

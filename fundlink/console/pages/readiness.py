@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from fundlink.console.pages.sheet import MEDIA_TYPES
 from fundlink.console.view import away, jobs_of, posted, refusal, show
-from fundlink.console.visitor import sees, signature, visitor
+from fundlink.console.visitor import require, sees, signature, visitor
 from fundlink.desk.readiness import Asked
 from fundlink.desk.readiness import items as all_items
 from fundlink.domain.errors import ProblemError, UsageError
@@ -23,6 +23,7 @@ from fundlink.domain.errors import ProblemError, UsageError
 
 def first(request: Request) -> Response:
     """The list of the first municipality."""
+    require(request, "readiness.read")
     towns = jobs_of(request).morning(visitor(request).scope.municipalities)["municipalities"]
     return away(request, f"readiness/{towns[0]['municipality_code']}") if towns else show(request, "home_empty.html")
 
@@ -39,6 +40,7 @@ def _page(request: Request, status: int, problems: list[dict[str, Any]]) -> Resp
 
 
 def _code(request: Request) -> str:
+    require(request, "readiness.read")
     code = str(request.path_params["code"])
     if not sees(request, code):
         raise HTTPException(404)
@@ -47,6 +49,7 @@ def _code(request: Request) -> str:
 
 def declare(request: Request, form: FormData) -> Response:
     """Somebody declares an item."""
+    require(request, "readiness.declare")
     code = _code(request)
     words = {name: str(form.get(name, "")).strip() for name in ("department", "item", "state", "note")}
     asked = Asked(code, words["department"], words["item"], words["state"] == "done", words["note"])

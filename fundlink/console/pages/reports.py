@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from fundlink.console.pages.sheet import MEDIA_TYPES
 from fundlink.console.view import away, jobs_of, show
-from fundlink.console.visitor import sees, visitor
+from fundlink.console.visitor import require, sees, visitor
 from fundlink.desk.reports import REPORTS
 
 FULL = 480
@@ -27,6 +27,7 @@ _WHOLE = 1000
 
 def first(request: Request) -> Response:
     """The first report of the first municipality."""
+    require(request, "days.read")
     towns = jobs_of(request).morning(visitor(request).scope.municipalities)["municipalities"]
     return away(request, f"reports/collection/{towns[0]['municipality_code']}") if towns else show(request, "home_empty.html")
 
@@ -39,6 +40,7 @@ def report(request: Request) -> Response:
 
 
 def _of(request: Request, name: str) -> tuple[str, str]:
+    require(request, "days.read")
     code = str(request.path_params["code"])
     if name not in REPORTS or not sees(request, code):
         raise HTTPException(404)

@@ -1,4 +1,4 @@
-"""totals by month that reports read, counted from all there is at the next run; what persons declare about getting ready."""
+"""totals by month that reports read, counted from all there is at the next run; what persons declare about getting ready; accounts changed in two steps."""
 
 from __future__ import annotations
 
@@ -33,9 +33,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("readiness_declaration_by_item", "readiness_declaration", ["municipality_code", "department_code", "item", "id"])
+    op.create_table(
+        "access_proposal",
+        sa.Column("id", key, nullable=False),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("kind", "content", "prepared_by", "at")),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "access_proposal_end",
+        sa.Column("proposal_id", key, autoincrement=False, nullable=False),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("event", "by", "at")),
+        sa.ForeignKeyConstraint(["proposal_id"], ["access_proposal.id"]),
+        sa.PrimaryKeyConstraint("proposal_id"),
+    )
 
 
 def downgrade() -> None:
     """Take back."""
+    op.drop_table("access_proposal_end")
+    op.drop_table("access_proposal")
     op.drop_table("readiness_declaration")
     op.drop_table("month_total")

@@ -83,6 +83,7 @@ def show(request: Request, template: str, *, status: int = 200, **values: Any) -
         "w": words, "t": words.say, "url": lambda path: address(request, path), "navigation": console.navigation,
         "asset": lambda name: f"{address(request, 'static/' + name)}?v={_stamp(name)}", "here": request.url.path,
         "visitor": visitors.visitor(request), "demo": visitors.DEMO if console.demo else (), "csrf": visitors.csrf_token(request),
+        "may": lambda permission: visitors.may(request, permission), "who": str,
         "other_language": _other_language(request, words), "problems": [], "done": request.query_params.get("done", ""),
     }  # fmt: skip
     answer = HTMLResponse(_environment().get_template(template).render(known | values), status)

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-
-class Scope(NamedTuple):
-    """The municipalities somebody may see; None = all."""
-
-    municipalities: frozenset[str] | None = None
+from fundlink.access import roles
+from fundlink.domain.scope import Scope
 
 
 class Visitor(NamedTuple):
@@ -27,7 +25,7 @@ class Visitor(NamedTuple):
     scope: Scope
 
 
-_ROLES = frozenset({"treasury", "approve"})
+_ROLES = frozenset({"input", "review", "treasury", "approve"})
 DEMO = (Visitor("demo-1", "demo1", "見本 担当", _ROLES, Scope()), Visitor("demo-2", "demo2", "見本 係長", _ROLES, Scope()))
 """Two, because closing a day takes two."""
 COOKIE = "fundlink_demo_person"
@@ -47,8 +45,26 @@ def signature(request: Request) -> str:
 
 def sees(request: Request, municipality_code: str) -> bool:
     """Whether a municipality is in this person's scope."""
-    allowed = visitor(request).scope.municipalities
-    return allowed is None or municipality_code in allowed
+    return visitor(request).scope.covers(municipality_code)
+
+
+def may(request: Request, permission: str) -> bool:
+    """Whether this person has a permission."""
+    return roles.may(visitor(request).roles, permission)
+
+
+def require(request: Request, permission: str, *, money: bool = False) -> Visitor:
+    """The visitor, when they have the permission. ``money``: for the door, which then wants a code lately entered."""
+    del money
+    if not may(request, permission):
+        raise HTTPException(403)
+    return visitor(request)
+
+
+def within(request: Request, municipality_code: str) -> None:
+    """404 for what belongs to a municipality that this person does not see: the same as for what is not there."""
+    if not sees(request, municipality_code):
+        raise HTTPException(404)
 
 
 def csrf_token(_request: Request) -> str:

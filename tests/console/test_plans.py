@@ -34,7 +34,7 @@ LARGE = (
 )
 """Tables with a row a bill or payment; those with a row a file or message may be read."""
 PAGES = ("", f"days/{DAY}/{CODE}", f"days/{DAY}/{CODE}/funds/601", f"days/{DAY}/{CODE}/funds/601?rows=all", "payments/T2", f"settlements/S{DAY}601",
-         f"days/{DAY}/{CODE}/close", f"days/{DAY}/{CODE}/sheet", f"later/{CODE}")  # fmt: skip
+         f"days/{DAY}/{CODE}/close", f"days/{DAY}/{CODE}/sheet", f"later/{CODE}", "cases", "cases?yen=1000&age=1&fund=601", "cases/transaction:TU", "approvals")  # fmt: skip
 
 
 @pytest.fixture

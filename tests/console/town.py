@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from fundlink import desk
+from fundlink.desk.acts import Asked
 from fundlink.domain.records import BankCreditRecord, BillingRecord, ReceiptRecord, SettlementRecord
 from fundlink.store import receipts
 from tests.builders import CODE, INSTITUTION, World, bill, receipt
@@ -77,6 +78,7 @@ def town(world: World) -> World:
     for day in DAYS[:2]:
         assert morning.jobs.close_day(day, "見本 担当", "見本 係長")["closed"], day
     assert morning.jobs.prepare_close(PREPARED, "見本 担当")["prepared"]
+    morning.jobs.prepare_act(Asked("accept", "transaction:T261120601D", "見本 担当", "納付者に電話で確認、二度納めたとのこと"))
     return morning
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from fundlink.console.pages import closing, day, home, payment, persons, settlement, sheet
+from fundlink.console.pages import acts, cases, closing, day, home, payment, persons, settlement, sheet
 from fundlink.console.view import Entry
 
 ROUTES: tuple[BaseRoute, ...] = (
@@ -19,8 +19,12 @@ ROUTES: tuple[BaseRoute, ...] = (
     *payment.ROUTES,
     *settlement.ROUTES,
     *persons.ROUTES,
+    *cases.ROUTES,
+    *acts.ROUTES,
 )
 NAVIGATION: tuple[Entry, ...] = (
     Entry("nav.home", ""),
     Entry("nav.day", "days"),
+    Entry("nav.cases", "cases"),
+    Entry("nav.acts", "approvals"),
 )

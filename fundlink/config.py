@@ -6,6 +6,7 @@ Source: environment variables with the prefix ``FUNDLINK_``. An unknown name ref
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import os
 from pathlib import Path
 from typing import Literal
@@ -68,7 +69,8 @@ class Settings(BaseSettings):
     session_s: int = Field(default=36_000, ge=60, description="ログインが切れるまでの秒数 / absolute limit of a login")
     step_up_s: int = Field(default=600, ge=30, description="確認コードが有効な秒数（お金の操作） / how long a second factor counts")
     plain_http: bool = Field(
-        default=False, description="自分の機械だけの http で画面を使う（production では不可） / console over http on localhost"
+        default=False,
+        description="待受が自分の機械の外でも http で画面を使う（production では不可。127.0.0.1 なら不要） / console over http beyond localhost",
     )
     rate_per_s: int = Field(default=500, ge=1, description="API キー 1 つの 1 秒あたりの要求数 / requests a second and key")
     interval_s: float = Field(default=60.0, gt=0, description="work / serve が道を一巡する間隔 / pause between rounds of the worker")
@@ -93,6 +95,22 @@ class Settings(BaseSettings):
     def folder(self) -> Path:
         """The data folder, absolute."""
         return self.home.expanduser().resolve()
+
+    @property
+    def stays_here(self) -> bool:
+        """Whether what is served can be reached from this machine alone."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def console(self) -> str:
+        """Where a browser on this machine finds the pages of serve."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}/console/"
 
     @property
     def url(self) -> str:

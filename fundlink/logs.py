@@ -35,6 +35,15 @@ def correlated(correlation_id: str) -> Iterator[None]:
         _CORRELATION.reset(token)
 
 
+def way_to(error: BaseException) -> str:
+    """The kind of an exception and the places in the code that it came by; nothing of what it says."""
+    return " < ".join((type(error).__name__, *(_place(frame) for frame in reversed(traceback.extract_tb(error.__traceback__)))))
+
+
+def _place(frame: traceback.FrameSummary) -> str:
+    return f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}"
+
+
 def configure(form: str, level: str, stream: Any = None) -> None:
     """From now on every record goes to ``stream`` (stderr) as ``json`` or ``text``; the last call counts."""
     renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False) if form == "json" else _text
@@ -67,7 +76,7 @@ def _without_values(_logger: WrappedLogger, _method: str, told: EventDict) -> Ev
         found = (type(found), found, found.__traceback__)
     if found and found[0] is not None:
         told["exception"] = found[0].__name__
-        told["at"] = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(found[2])]
+        told["at"] = [_place(frame) for frame in traceback.extract_tb(found[2])]
         record.exc_info = record.exc_text = None
     if _TRACE.search(str(told.get("event", ""))):  # a library that wrote a traceback, and with it the words of an exception, itself
         told["event"] = _TRACE.split(str(told["event"]))[0].strip() or "Traceback"

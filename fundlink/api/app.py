@@ -55,7 +55,7 @@ def create_app(rooms: Rooms, settings: Settings, *, workers: Workers | None = No
         app.include_router(module.routes)
     if metrics.is_open(settings):
         app.include_router(metrics.routes)
-    app.mount(CONSOLE, create_console(app.state.api.jobs, demo=settings.environment == "demo"))
+    app.mount(CONSOLE, create_console(app.state.api.jobs, settings))
     for kind, tell in _TELLING.items():
         app.add_exception_handler(kind, _handler(tell))
     app.add_middleware(Door, settings=settings, answered=counted.answered)

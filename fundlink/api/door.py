@@ -20,7 +20,7 @@ from fundlink.api.answers import Answer, problem_answer
 from fundlink.config import Settings
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import Problem, problem
-from fundlink.logs import correlated
+from fundlink.logs import correlated, way_to
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -97,8 +97,8 @@ class Door:
         except ClientDisconnect:
             return  # nobody is there to be told
         except Exception as error:  # noqa: BLE001  (the last resort: whatever failed, no detail leaves the house)
-            # the text of an exception may quote what came in: logs writes its kind and the way to it alone
-            _LOG.error("request failed: %s", scope["method"], exc_info=error)
+            # the text of an exception may quote what came in, and not every handler of records leaves it out: its kind and way alone
+            _LOG.error("request failed: %s %s %s", scope["method"], visit.correlation_id, way_to(error))
             if not visit.begun:
                 await visit.tell(problem("FL-API-012"))
 

@@ -192,7 +192,7 @@ def is_open(settings: Settings) -> bool:
     return settings.environment != "production" and settings.metrics_port is None
 
 
-@routes.get("/metrics")
+@routes.get("/metrics", operation_id="metrics")
 def metrics(api: Here) -> Response:
     """What Prometheus reads."""
     return Response(api.metrics.text(), media_type=CONTENT_TYPE_LATEST)

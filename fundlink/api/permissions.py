@@ -8,6 +8,7 @@ OPEN = "open"
 PERMISSION: dict[str, str] = {
     "healthz": OPEN,
     "readyz": OPEN,
+    "metrics": OPEN,
     "profiles": "profiles.read",
     "intake_sent": "bills.write",
     "intakes": "files.read",

@@ -7,7 +7,6 @@ machine: production refuses any other address.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import socket
 from collections.abc import Iterator
@@ -72,17 +71,8 @@ def _own_port(settings: Settings, registry: CollectorRegistry) -> Iterator[None]
 
 
 def _check_address(settings: Settings) -> None:
-    if settings.environment == "production" and not _is_loopback(settings.host):
+    if settings.environment == "production" and not settings.stays_here:
         raise ConfigurationError([problem("FL-CFG-002", detail="FUNDLINK_HOST: 127.0.0.1")])
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _tell(told: dict[str, Any]) -> None:

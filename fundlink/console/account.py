@@ -13,9 +13,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from fundlink.access import roles, sealing
-from fundlink.console import account_pages, refusals
-from fundlink.console.door import Held, cookie_line, csrf_token, limits_of, names_of, visitor_of
+from fundlink.access import sealing
+from fundlink.console import refusals
+from fundlink.console.door import cookie_line, limits_of, names_of
+from fundlink.console.view import address, show
+from fundlink.console.visitor import held_of, visitor
 from fundlink.desk import credentials, login
 from fundlink.desk.credentials import Setup
 from fundlink.domain.errors import ProblemError
@@ -25,20 +27,6 @@ from fundlink.formats.qr_text import data_address
 _SEALED = "console/setup"
 
 
-def _shown(request: Request, name: str, status: int = 200, **values: Any) -> Response:
-    frame = {"visitor": request.state.visitor, "csrf": csrf_token(request), "root": _root(request)}
-    return account_pages.shown(f"account/{name}.html", status, **frame, **values)
-
-
-def _root(request: Request) -> str:
-    return str(request.scope.get("root_path", ""))
-
-
-def _held(request: Request) -> Held:
-    found: Held = request.state.held
-    return found
-
-
 def _field(request: Request, name: str) -> str:
     value = request.state.form.get(name, "")
     return value if isinstance(value, str) else ""
@@ -46,15 +34,15 @@ def _field(request: Request, name: str) -> str:
 
 def _next(request: Request, asked: str) -> str:
     """A place within the console, and nowhere else."""
-    parts, root = urlsplit(asked), _root(request)
-    ours = not parts.scheme and not parts.netloc and asked.startswith(f"{root}/") and not asked.startswith("//") and "\\" not in asked
-    return asked if ours else f"{root}/"
+    parts, home = urlsplit(asked), address(request, "")
+    ours = not parts.scheme and not parts.netloc and asked.startswith(home) and not asked.startswith("//") and "\\" not in asked
+    return asked if ours else home
 
 
 def _wrong(request: Request, name: str, error: ProblemError, **values: Any) -> Response:
     """The same page once more, with what was wrong."""
     status = refusals.STATUS.get(error.problems[0].code, 422)
-    answer = _shown(request, name, status, problems=[told.as_json() for told in error.problems], **values)
+    answer = show(request, f"account/{name}.html", status=status, problems=[told.as_json() for told in error.problems], **values)
     wait = dict(error.problems[0].args).get("seconds")
     if wait is not None:
         answer.headers["Retry-After"] = str(wait)
@@ -62,7 +50,7 @@ def _wrong(request: Request, name: str, error: ProblemError, **values: Any) -> R
 
 
 def _with_session(request: Request, session_id: str, where: str) -> Response:
-    names = names_of(_held(request).settings)
+    names = names_of(held_of(request).settings, request.url.scheme)
     answer = RedirectResponse(where, status_code=303)
     answer.headers.append("set-cookie", cookie_line(names.session, session_id, secure=names.secure))
     return answer
@@ -70,12 +58,12 @@ def _with_session(request: Request, session_id: str, where: str) -> Response:
 
 def show_login(request: Request) -> Response:
     """The login."""
-    return _shown(request, "login", login="", next=request.query_params.get("next", ""))
+    return show(request, "account/login.html", login="", next=request.query_params.get("next", ""))
 
 
 def do_login(request: Request) -> Response:
     """Login, password and code; a new session, whatever session there was."""
-    held, where = _held(request), _field(request, "next")
+    held, where = held_of(request), _field(request, "next")
     address = request.client.host if request.client else ""
     proof = login.Proof(_field(request, "login"), _field(request, "password"), _field(request, "code"), address)
     try:
@@ -89,18 +77,18 @@ def do_login(request: Request) -> Response:
 
 def do_logout(request: Request) -> Response:
     """The session ends on the server, and its cookie here."""
-    login.log_out(_held(request).rooms, _held(request).session_id)
-    return _with_session(request, "", f"{_root(request)}/login")
+    login.log_out(held_of(request).rooms, held_of(request).session_id)
+    return _with_session(request, "", address(request, "login"))
 
 
 def show_setup(request: Request) -> Response:
     """First step of setting up: who, and a password."""
-    return _shown(request, "setup", login="")
+    return show(request, "account/setup.html", login="")
 
 
 def do_setup(request: Request) -> Response:
     """Second step: the QR of the second factor. What was entered goes along sealed, so that nothing is kept half."""
-    held, given = _held(request), Setup(_field(request, "login"), _field(request, "secret"), _field(request, "password"))
+    held, given = held_of(request), Setup(_field(request, "login"), _field(request, "secret"), _field(request, "password"))
     try:
         _same(given.password, _field(request, "again"))
         credentials.check_setup(held.rooms, given)
@@ -120,12 +108,12 @@ def _enrol(request: Request, name: str, factor: tuple[str, str, str], error: Pro
     secret, address, sealed = factor
     spaced = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
     values: dict[str, Any] = {"login": name, "qr": data_address(address), "spaced": spaced, "sealed": sealed}
-    return _wrong(request, "enrol", error, **values) if error else _shown(request, "enrol", **values)
+    return _wrong(request, "enrol", error, **values) if error else show(request, "account/enrol.html", **values)
 
 
 def confirm_setup(request: Request) -> Response:
     """The first code of the second factor: now the account is set up."""
-    held, sealed = _held(request), _field(request, "sealed")
+    held, sealed = held_of(request), _field(request, "sealed")
     opened = sealing.opened(held.rooms.sealing_key(), sealed, _SEALED)
     if opened is None:
         return _wrong(request, "setup", ProblemError([problem("FL-AUTH-013")]), login="")
@@ -135,50 +123,49 @@ def confirm_setup(request: Request) -> Response:
         credentials.set_up(held.rooms, given, secret, _field(request, "code"))
     except ProblemError as error:
         return _enrol(request, given.login, (secret, credentials.address_of(secret, given.login), sealed), error)
-    return _shown(request, "done")
+    return show(request, "account/done.html")
 
 
 def show_password(request: Request) -> Response:
     """Changing the password."""
-    visitor_of(request)
-    return _shown(request, "password", ended=None)
+    visitor(request)
+    return show(request, "account/password.html", ended=None)
 
 
 def do_password(request: Request) -> Response:
     """A new password; other sessions end."""
-    visitor, new = visitor_of(request), _field(request, "password")
+    new = _field(request, "password")
     try:
         _same(new, _field(request, "again"))
-        ended = credentials.change_password(_held(request).rooms, visitor, _field(request, "old"), new)
+        ended = credentials.change_password(held_of(request).rooms, visitor(request), _field(request, "old"), new)
     except ProblemError as error:
         return _wrong(request, "password", error, ended=None)
-    return _shown(request, "password", ended=ended)
+    return show(request, "account/password.html", ended=ended)
 
 
 def show_sessions(request: Request) -> Response:
     """Where one is logged in."""
-    visitor = visitor_of(request)
-    return _shown(request, "sessions", sessions=login.sessions(_held(request).rooms, visitor), roles=roles.in_words(sorted(visitor.roles)))
+    return show(request, "account/sessions.html", sessions=login.sessions(held_of(request).rooms, visitor(request)))
 
 
 def end_session(request: Request) -> Response:
     """Ending one of one's own sessions."""
-    login.end_own(_held(request).rooms, visitor_of(request), _field(request, "number"))
-    return RedirectResponse(f"{_root(request)}/account/sessions", status_code=303)
+    login.end_own(held_of(request).rooms, visitor(request), _field(request, "number"))
+    return RedirectResponse(address(request, "account/sessions"), status_code=303)
 
 
 def show_prove(request: Request) -> Response:
     """The code before acts on money."""
-    return _shown(request, "prove", next=request.query_params.get("next", ""), demo=visitor_of(request).demo)
+    return show(request, "account/prove.html", next=request.query_params.get("next", ""))
 
 
 def do_prove(request: Request) -> Response:
     """A right code: the session goes on under a new id."""
-    held, where = _held(request), _field(request, "next")
+    held, where = held_of(request), _field(request, "next")
     try:
         session_id = login.prove(held.rooms, held.session_id, _field(request, "code"))
     except ProblemError as error:
-        return _wrong(request, "prove", error, next=where, demo=visitor_of(request).demo)
+        return _wrong(request, "prove", error, next=where)
     return _with_session(request, session_id, _next(request, where))
 
 

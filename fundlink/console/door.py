@@ -1,7 +1,7 @@
 """The door of the console: who is there, whether a form is ours, and the headers of every answer. Wraps the console's application (ASGI).
 
-``request.state.visitor`` is a Visitor behind this door, or nobody on the few pages that are open. A page asks ``require`` before it
-does anything, templates ask ``permitted`` and put ``csrf_token(request)`` into each form (field ``csrf`` or header X-CSRF-Token).
+Called by app. Behind this door a request carries its visitor, or nobody on the few pages that are open; pages and templates ask for
+them through ``visitor``. A form carries the token ``csrf_token`` (field ``csrf`` or header X-CSRF-Token). It knows no page.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from http.cookies import SimpleCookie
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlsplit
 
+import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, Headers
 from starlette.requests import Request
@@ -20,11 +21,11 @@ from starlette.responses import RedirectResponse, Response
 from fundlink.access import tokens
 from fundlink.config import Settings
 from fundlink.console import refusals
+from fundlink.console.view import Console
+from fundlink.console.visitor import Held
 from fundlink.desk import login
-from fundlink.desk.login import Limits, Visitor, permitted
-from fundlink.domain.errors import ProblemError
-from fundlink.domain.problems import problem
-from fundlink.pipeline import Rooms
+from fundlink.desk.login import Limits, Visitor
+from fundlink.domain.errors import BusyError
 
 AsgiScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -36,9 +37,12 @@ OPEN = ("/login", "/setup", "/static/")
 """Pages that nobody must be logged in for, and what lies beneath them."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 FORM_BYTES = 1 << 20
-_SECURITY = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{images}; connect-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+SECURITY = {
+    "content-security-policy": _POLICY.format(images=""),
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",  # with none at all a browser tells no origin of a form either
@@ -46,9 +50,12 @@ _SECURITY = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=()",
 }
+_SETTING_UP = {"content-security-policy": _POLICY.format(images=" data:")}
+"""The QR of a second factor is an image within its page, so that its secret is in no address."""
 _HSTS = "max-age=31536000"
-
-__all__ = ["Door", "Visitor", "csrf_token", "limits_of", "permitted", "require", "visitor_of"]
+KEPT = "public, max-age=31536000, immutable"
+"""Static files carry their content in their address."""
+UNAVAILABLE = (BusyError, sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 
 class Names(NamedTuple):
@@ -59,9 +66,12 @@ class Names(NamedTuple):
     secure: bool
 
 
-def names_of(settings: Settings) -> Names:
-    """``__Host-`` cookies, which only https may set; other names for plain http on localhost, so that neither is taken for the other."""
-    if settings.plain_http and settings.environment != "production":
+def names_of(settings: Settings, scheme: str) -> Names:
+    """``__Host-`` cookies, which only https may set; other names for plain http, so that neither is taken for the other.
+
+    Plain http is for trying it out: never in production, and elsewhere only where nobody else can listen, or by a setting.
+    """
+    if scheme == "http" and settings.environment != "production" and (settings.plain_http or settings.stays_here):
         return Names("fundlink_demo", "fundlink_demo_form", secure=False)
     return Names("__Host-fundlink", "__Host-fundlink-form", secure=True)
 
@@ -71,78 +81,86 @@ def limits_of(settings: Settings) -> Limits:
     return Limits(settings.session_idle_s, settings.session_s, settings.step_up_s)
 
 
-class Held(NamedTuple):
-    """What the door knows of a request beside the visitor: the cookie its forms are bound to, and the session id ('' without one)."""
-
-    rooms: Rooms
-    settings: Settings
-    bound_to: str
-    session_id: str
-
-
 class Door:
     """ASGI middleware around the console."""
 
-    def __init__(self, app: App, rooms: Rooms, settings: Settings) -> None:
-        self._app, self._rooms, self._settings = app, rooms, settings
-        self._names, self._limits = names_of(settings), limits_of(settings)
+    def __init__(self, app: App, console: Console, settings: Settings) -> None:
+        self._app, self._console, self._settings = app, console, settings
+        self._limits = limits_of(settings)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Let a request in, or say at once why not."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=dict(scope))
+        headers, names = Headers(scope=dict(scope)), names_of(self._settings, scope["scheme"])
         cookies = _cookies(headers)
-        session_id = cookies.get(self._names.session, "")
-        form_id = cookies.get(self._names.form, "")
-        visitor = await run_in_threadpool(login.visitor_of, self._rooms, session_id, self._limits) if session_id else None
+        session_id, form_id = cookies.get(names.session, ""), cookies.get(names.form, "")
+        visitor, is_busy = await self._visitor(session_id)
         fresh = "" if form_id or visitor else secrets.token_urlsafe(24)
-        bound_to = session_id if visitor else form_id or fresh
-        state = scope.setdefault("state", {})
-        state.update(visitor=visitor, held=Held(self._rooms, self._settings, bound_to, session_id if visitor else ""))
-        answering = self._dressed(send, scope, fresh)
-        refused, receive = await self._refusal(scope, receive, headers)
+        held = Held(self._console.jobs.rooms, self._settings, session_id if visitor else form_id or fresh, session_id if visitor else "")
+        scope.setdefault("state", {}).update(visitor=visitor, held=held, console=self._console, form=FormData())
+        answering = _dressed(send, scope, (names, fresh))
+        if is_busy:
+            await refusals.failure(Request(scope), "busy", 503)(scope, receive, answering)
+            return
+        refused, receive = await self._refusal(scope, receive, had_session=bool(session_id))
         await (refused or self._app)(scope, receive, answering)
 
-    async def _refusal(self, scope: AsgiScope, receive: Receive, headers: Headers) -> tuple[Response | None, Receive]:
+    async def _visitor(self, session_id: str) -> tuple[Visitor | None, bool]:
+        """Who is behind a session, and whether it cannot be told at the moment."""
+        if not session_id:
+            return None, False
+        try:
+            return await run_in_threadpool(login.visitor_of, self._console.jobs.rooms, session_id, self._limits), False
+        except UNAVAILABLE:
+            return None, True
+
+    async def _refusal(self, scope: AsgiScope, receive: Receive, *, had_session: bool) -> tuple[Response | None, Receive]:
         """Why a request is not let in, and the messages of its body, whose form may have been read here."""
-        state, inner = scope["state"], inner_path(scope)
-        is_open = inner in OPEN or any(inner.startswith(f"{name.rstrip('/')}/") for name in OPEN)
-        if state["visitor"] is None and not is_open:
-            return _to_login(scope, headers, had_session=bool(_cookies(headers).get(self._names.session))), receive
-        state["form"] = FormData()
-        if scope["method"] in SAFE:
+        request, state = Request(scope), scope["state"]
+        if state["visitor"] is None and not _is_open(inner_path(scope)):
+            return _to_login(request, had_session=had_session), receive
+        if request.method in SAFE:
             return None, receive
-        if not _same_site(headers):
-            return refusals.page("FL-AUTH-011", 403), receive
-        token, is_form = headers.get("x-csrf-token", ""), headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-        if is_form:
+        if not _same_site(request.headers):
+            return refusals.page(request, "FL-AUTH-011"), receive
+        token = request.headers.get("x-csrf-token", "")
+        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             body, receive = await _read(receive)
             if body is None:
-                return refusals.page("FL-API-007", 413, expected=FORM_BYTES), receive
+                return refusals.page(request, "FL-API-007", expected=FORM_BYTES), receive
             state["form"] = _form(body)
             token = token or str(state["form"].get("csrf", ""))
         held: Held = state["held"]
-        if not token or not tokens.is_form_token(self._rooms.sealing_key(), token, held.bound_to, max_age_s=self._settings.session_s):
-            return refusals.page("FL-AUTH-011", 403), receive
+        if not token or not tokens.is_form_token(held.rooms.sealing_key(), token, held.bound_to, max_age_s=self._settings.session_s):
+            return refusals.page(request, "FL-AUTH-011"), receive
         return None, receive
 
-    def _dressed(self, send: Send, scope: AsgiScope, fresh: str) -> Send:
-        """Answers with the headers that every one of them has; no page has a say in these."""
-        wanted = {**_SECURITY, **({"strict-transport-security": _HSTS} if self._names.secure else {})}
-        if not inner_path(scope).startswith("/static/"):
-            wanted["cache-control"] = "no-store"
 
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                kept = [pair for pair in message["headers"] if pair[0].lower().decode("latin-1") not in wanted]
-                told = [(name.encode(), value.encode()) for name, value in wanted.items()]
-                cookie = [(b"set-cookie", cookie_line(self._names.form, fresh, secure=self._names.secure).encode())] if fresh else []
-                message["headers"] = [*kept, *told, *cookie]
-            await send(message)
+def _is_open(inner: str) -> bool:
+    return inner in OPEN or any(inner.startswith(f"{name.rstrip('/')}/") for name in OPEN)
 
-        return answer
+
+def _dressed(send: Send, scope: AsgiScope, cookie: tuple[Names, str]) -> Send:
+    """Answers with the headers that every one of them has; no page has a say in these."""
+    (names, fresh), inner = cookie, inner_path(scope)
+    wanted = {**SECURITY, **(_SETTING_UP if inner.startswith("/setup") and scope["method"] == "POST" else {})}
+    if names.secure:
+        wanted["strict-transport-security"] = _HSTS
+    if not inner.startswith("/static/"):
+        wanted["cache-control"] = "no-store"
+
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            ours = {**wanted, "cache-control": KEPT} if inner.startswith("/static/") and message["status"] == 200 else wanted
+            kept = [pair for pair in message["headers"] if pair[0].lower().decode("latin-1") not in ours]
+            told = [(name.encode(), value.encode()) for name, value in ours.items()]
+            line = [(b"set-cookie", cookie_line(names.form, fresh, secure=names.secure).encode())] if fresh else []
+            message["headers"] = [*kept, *told, *line]
+        await send(message)
+
+    return answer
 
 
 def inner_path(scope: AsgiScope) -> str:
@@ -165,13 +183,13 @@ def _cookies(headers: Headers) -> dict[str, str]:
     return {name: morsel.value for name, morsel in held.items()}
 
 
-def _to_login(scope: AsgiScope, headers: Headers, *, had_session: bool) -> Response:
+def _to_login(request: Request, *, had_session: bool) -> Response:
     """A visitor who never logged in is shown the way; one whose session has ended is told so with 401."""
-    address = f"{scope.get('root_path', '')}/login?next={quote(str(scope['path']), safe='/')}"
-    if headers.get("hx-request"):
+    address = f"{request.scope.get('root_path', '')}/login?next={quote(refusals.page_behind(request), safe='/')}"
+    if request.headers.get("hx-request"):
         return Response(status_code=401, headers={"HX-Redirect": address})
-    if had_session or scope["method"] not in SAFE:
-        return refusals.page("FL-AUTH-001", 401, way=address)
+    if had_session or request.method not in SAFE:
+        return refusals.page(request, "FL-AUTH-001", way=address)
     return RedirectResponse(address, status_code=303)
 
 
@@ -205,27 +223,3 @@ async def _read(receive: Receive) -> tuple[bytes | None, Receive]:
         return next(sent, None) or await receive()
 
     return body, again
-
-
-def visitor_of(request: Request) -> Visitor:
-    """Who is there; FL-AUTH-001 on a page that is open."""
-    found: Visitor | None = request.state.visitor
-    if found is None:
-        raise ProblemError([problem("FL-AUTH-001")])
-    return found
-
-
-def require(request: Request, permission: str, *, money: bool = False) -> Visitor:
-    """The visitor, when they have the permission (FL-AUTH-003) and, before acts on money, entered a code lately (FL-AUTH-012)."""
-    found = visitor_of(request)
-    if not permitted(found, permission):
-        raise ProblemError([problem("FL-AUTH-003")])
-    if money and not found.proved:
-        raise ProblemError([problem("FL-AUTH-012")])
-    return found
-
-
-def csrf_token(request: Request) -> str:
-    """The token of this visitor's forms."""
-    held: Held = request.state.held
-    return tokens.form_token(held.rooms.sealing_key(), held.bound_to)

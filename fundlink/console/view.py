@@ -17,8 +17,9 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from fundlink.console import visitor as visitors
+from fundlink.console.visitor import csrf_token, held_of, may, somebody
 from fundlink.console.words import LANGUAGES, Words
+from fundlink.desk import accounts
 from fundlink.domain.errors import ConfigurationError, ProblemError, UsageError
 from fundlink.jobs import Jobs
 
@@ -27,14 +28,15 @@ LANGUAGE_COOKIE = "fundlink_language"
 
 
 class Entry(NamedTuple):
-    """One line of the navigation: the key of its word, its address below the console."""
+    """One line of the navigation: the key of its word, its address below the console, the permission that shows it."""
 
     word: str
     address: str
+    permission: str = ""
 
 
 class Console(NamedTuple):
-    """What all pages share: the verbs, the navigation, whether made-up persons may be chosen."""
+    """What all pages share: the verbs, the navigation, whether this is a demo."""
 
     jobs: Jobs
     navigation: tuple[Entry, ...]
@@ -43,7 +45,7 @@ class Console(NamedTuple):
 
 def console_of(request: Request) -> Console:
     """The console that serves this request."""
-    found: Console = request.app.state.console
+    found: Console = request.state.console
     return found
 
 
@@ -77,14 +79,14 @@ def address(request: Request, path: str) -> str:
 
 
 def show(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page. Every template knows: words (w), t, url, asset, navigation, visitor, csrf."""
+    """A page. Every template knows: words (w), t, url, asset, navigation, visitor, may, who, csrf."""
     words, console = words_of(request), console_of(request)
     known = {
-        "w": words, "t": words.say, "url": lambda path: address(request, path), "navigation": console.navigation,
+        "w": words, "t": words.say, "url": lambda path: address(request, path), "navigation": _navigation(request, console),
         "asset": lambda name: f"{address(request, 'static/' + name)}?v={_stamp(name)}", "here": request.url.path,
-        "visitor": visitors.visitor(request), "demo": visitors.DEMO if console.demo else (), "csrf": visitors.csrf_token(request),
-        "may": lambda permission: visitors.may(request, permission), "who": str,
-        "other_language": _other_language(request, words), "problems": [], "done": request.query_params.get("done", ""),
+        "visitor": somebody(request), "may": lambda permission: may(request, permission), "who": _names(request), "demo": console.demo,
+        "csrf": csrf_token(request), "other_language": _other_language(request, words), "problems": [],
+        "done": request.query_params.get("done", ""),
     }  # fmt: skip
     answer = HTMLResponse(_environment().get_template(template).render(known | values), status)
     if request.query_params.get("lang") in LANGUAGES:
@@ -92,10 +94,31 @@ def show(request: Request, template: str, *, status: int = 200, **values: Any) -
     return answer
 
 
+def _navigation(request: Request, console: Console) -> list[Entry]:
+    """Where this person may go from anywhere; nobody goes anywhere."""
+    if somebody(request) is None:
+        return []
+    return [entry for entry in console.navigation if not entry.permission or may(request, entry.permission)]
+
+
+def _names(request: Request) -> Callable[[str], str]:
+    """A person as people know them: the name with the staff number. Asked for once a page, and only where a page names somebody."""
+
+    @cache
+    def every() -> dict[str, str]:
+        return accounts.names(held_of(request).rooms)
+
+    def who(person: str) -> str:
+        name = every().get(person)
+        return f"{name}（{person}）" if name else person
+
+    return who
+
+
 def _other_language(request: Request, words: Words) -> tuple[str, str]:
     other = next(language for language in LANGUAGES if language != words.language)
     asked = request.url.include_query_params(lang=other)
-    return other, f"{asked.path}?{asked.query}"
+    return other, f"{asked.path}?{asked.query}" if request.method in ("GET", "HEAD") else address(request, f"?lang={other}")
 
 
 def away(request: Request, path: str) -> RedirectResponse:

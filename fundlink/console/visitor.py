@@ -1,46 +1,51 @@
-"""Who looks at a page. A stand-in for the door with its accounts: outside production two made-up persons, chosen by a cookie.
+"""Who looks at a page, and what they may do: what the door found, as pages and templates ask for it.
 
-Called by every page through ``visitor(request)`` and by the templates through ``csrf_token``. Nothing of it works in production,
-where the console stays shut until there are accounts.
+Called by every page. The door puts ``held`` and ``visitor`` beside each request; on the few pages that are open there is nobody.
+Whether a person may act is decided once more by ``pipeline.people`` inside the transaction: this is what a page shows and refuses first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from fundlink.access import roles
-from fundlink.domain.scope import Scope
+from fundlink.access import tokens
+from fundlink.config import Settings
+from fundlink.desk.login import Visitor, permitted
+from fundlink.domain.errors import ProblemError
+from fundlink.domain.problems import problem
+from fundlink.pipeline import Rooms
 
 
-class Visitor(NamedTuple):
-    """One person at the console."""
+class Held(NamedTuple):
+    """What the door knows of a request beside the visitor: the cookie its forms are bound to, and the session id ('' without one)."""
 
-    person: str
-    login: str
-    name: str
-    roles: frozenset[str]
-    scope: Scope
+    rooms: Rooms
+    settings: Settings
+    bound_to: str
+    session_id: str
 
 
-_ROLES = frozenset({"input", "review", "treasury", "approve"})
-DEMO = (Visitor("demo-1", "demo1", "見本 担当", _ROLES, Scope()), Visitor("demo-2", "demo2", "見本 係長", _ROLES, Scope()))
-"""Two, because closing a day takes two."""
-COOKIE = "fundlink_demo_person"
+def somebody(request: Request) -> Visitor | None:
+    """Who sent this request; None on the pages that are open."""
+    found: Visitor | None = request.state.visitor
+    return found
 
 
 def visitor(request: Request) -> Visitor:
-    """Who sent this request: whom the door found, otherwise the demo person of the cookie."""
-    found: Visitor | None = getattr(request.state, "visitor", None)
-    chosen = request.cookies.get(COOKIE)
-    return found or next((one for one in DEMO if one.person == chosen), DEMO[0])
+    """Who sent this request; FL-AUTH-001 on a page that is open."""
+    found = somebody(request)
+    if found is None:
+        raise ProblemError([problem("FL-AUTH-001")])
+    return found
 
 
 def signature(request: Request) -> str:
-    """The name that stands for this person under an act."""
-    return visitor(request).name
+    """The person under an act: what ``pipeline.people`` takes for a name and records."""
+    return visitor(request).person
 
 
 def sees(request: Request, municipality_code: str) -> bool:
@@ -49,16 +54,18 @@ def sees(request: Request, municipality_code: str) -> bool:
 
 
 def may(request: Request, permission: str) -> bool:
-    """Whether this person has a permission."""
-    return roles.may(visitor(request).roles, permission)
+    """Whether this person has a permission; nobody has none."""
+    return permitted(somebody(request), permission)
 
 
 def require(request: Request, permission: str, *, money: bool = False) -> Visitor:
-    """The visitor, when they have the permission. ``money``: for the door, which then wants a code lately entered."""
-    del money
-    if not may(request, permission):
-        raise HTTPException(403)
-    return visitor(request)
+    """The visitor, when they have the permission (FL-AUTH-003) and, before acts on money, entered a code lately (FL-AUTH-012)."""
+    found = visitor(request)
+    if not permitted(found, permission):
+        raise ProblemError([problem("FL-AUTH-003")])
+    if money and not found.proved:
+        raise ProblemError([problem("FL-AUTH-012")])
+    return found
 
 
 def within(request: Request, municipality_code: str) -> None:
@@ -67,6 +74,23 @@ def within(request: Request, municipality_code: str) -> None:
         raise HTTPException(404)
 
 
-def csrf_token(_request: Request) -> str:
-    """The token that a form carries; the door's, once there is one."""
-    return ""
+def found[**P, T](look: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+    """What a look by name finds; 404 where it finds nothing in scope, whether or not there is such a thing."""
+    try:
+        return look(*args, **more)
+    except ProblemError as error:
+        if any(one.code in ("FL-ACT-001", "FL-ACT-005", "FL-BIL-004", "FL-FIL-006") for one in error.problems):
+            raise HTTPException(404) from error
+        raise
+
+
+def held_of(request: Request) -> Held:
+    """What the door knows."""
+    found: Held = request.state.held
+    return found
+
+
+def csrf_token(request: Request) -> str:
+    """The token of this visitor's forms."""
+    held = held_of(request)
+    return tokens.form_token(held.rooms.sealing_key(), held.bound_to)

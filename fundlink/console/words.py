@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from fundlink.access.roles import ROLES
 from fundlink.bootstrap import code_words
 from fundlink.domain.books import ACCOUNTS, YEAR_KINDS
 from fundlink.domain.states import DAY_STATES, STATES
@@ -31,6 +32,7 @@ _TERMS: Mapping[str, Mapping[str, str]] = {
     "verb": {row.verb: row.ja for row in VERBS},
     "account": dict(ACCOUNTS),
     "year_kind": dict(YEAR_KINDS),
+    "role": {role.name: role.ja for role in ROLES},
 }
 
 

@@ -85,18 +85,18 @@ def play(settings: Settings, *, bills: int, seed: int, scenario: str, say: Say, 
                 throwaway.refuse_among_real_ones(rooms)
                 if scenario == month.SCENARIO:
                     plan = _plan(rooms, (bills, seed, scenario), month.first_day(rooms.clock().date()).isoformat())
-                    return _with_accounts(rooms, say, month.play_month(month.Month(rooms, other, plan, say)))
+                    return _with_accounts(rooms, (say, settings.console), month.play_month(month.Month(rooms, other, plan, say)))
                 plan = _plan(rooms, (bills, seed, scenario), business_day_before(rooms.clock().date()).isoformat())
-                return _with_accounts(rooms, say, _play(Jobs(rooms, owned=True), other, plan, say))
+                return _with_accounts(rooms, (say, settings.console), _play(Jobs(rooms, owned=True), other, plan, say))
         finally:
             other.close()
             rooms.close()
 
 
-def _with_accounts(rooms: Rooms, say: Say, told: dict[str, Any]) -> dict[str, Any]:
+def _with_accounts(rooms: Rooms, telling: tuple[Say, str], told: dict[str, Any]) -> dict[str, Any]:
     """The throw-away persons to log in as: passwords for the person who looks, never in what a program prints."""
-    made = throwaway.accounts(rooms)
-    for line in throwaway.words(made):
+    (say, console), made = telling, throwaway.accounts(rooms)
+    for line in (*throwaway.words(made), *throwaway.tour(made, console)):
         say(line)
     shown = [{name: value for name, value in one.items() if name != "password"} for one in made]
     return {**told, "accounts": shown}
@@ -265,7 +265,7 @@ def _compare(jobs: Jobs, other: OtherSide, plan: Plan, reconciled: dict[str, Any
     say(f"結果: {'すべて一致しました（模擬の帳簿と件数・円まで同じ）。' if ok else '一致しません。'}")
     say(f"データ: {jobs.rooms.folder}  消込ファイル: {jobs.rooms.folder / 'outbox' / 'core'}  送受信した電文: outbox/ と inbox/")
     say(
-        "次に: `fundlink verify`（約束の検査）、`fundlink serve`（API。`/console/` を開くと、今日の朝の確認が出ます）、`fundlink mock`（支払サイトの模擬。eL番号を入れて払ってみる）"
+        "次に: `fundlink verify`（約束の検査）、`fundlink serve`（API と画面）、`fundlink mock`（支払サイトの模擬。eL番号を入れて払ってみる）"
     )
     return {
         "ok": ok, **numbers, "outcomes": reconciled["outcomes"], "expected": books["outcomes"],

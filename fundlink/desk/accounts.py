@@ -209,6 +209,12 @@ def subject_of(login: str) -> str:
     return hashlib.sha256(f"login:{folded(login)}".encode()).hexdigest()[:32]
 
 
+def names(rooms: Rooms) -> dict[str, str]:
+    """The name of every person by staff number: a page names who did what."""
+    with rooms.store.read() as connection:
+        return {known.person_id: known.name for known in access_persons.everybody(connection)}
+
+
 def listed(rooms: Rooms) -> dict[str, Any]:
     """Every account with its person, roles and scope."""
     with rooms.store.read() as connection:

@@ -22,7 +22,7 @@ from fundlink.store import audit, backup, bills, messages, restore, upkeep, veri
 from fundlink.store.backup import Manifest
 from fundlink.store.ledger import PARTS, ledger_hash
 
-KEY_FILES = ("adapter.key.pem", "adapter.cert.pem", "gateway.cert.pem")
+KEY_FILES = ("adapter.key.pem", "adapter.cert.pem", "gateway.cert.pem", "sealing.key")
 _CERTIFICATE = "adapter.cert.pem"
 _BEGAN = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
 _SERIALS_A_SECOND = 2_000

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy.engine import Connection
+
 from fundlink.desk.settling import accept_settlement, explain_settlement
 from fundlink.domain.errors import ProblemError, UsageError
+from fundlink.domain.persons import same_person
 from fundlink.domain.problems import problem
+from fundlink.pipeline import people
+from fundlink.pipeline.people import Needs
 from fundlink.pipeline.rooms import Rooms
-from fundlink.store import audit, proposals
+from fundlink.store import access_persons, audit, proposals
 from fundlink.store.proposals import Proposal
 
 
@@ -35,12 +40,13 @@ def propose(rooms: Rooms, key: str, suggestion: str, *, reason: str, who: str) -
     with rooms.store.together() as connection:
         rooms.store.serialise(connection, "settling")
         told = explain_settlement(rooms, key)
+        who = people.one(rooms, connection, who, Needs("settle.prepare", told["municipality_code"]))
         chosen = next((one for one in told["suggestions"] if one["suggestion"] == suggestion), None)
         if chosen is None:
             raise ProblemError([problem("FL-SET-103", place=key)])
         if chosen["difference_yen"]:
             raise ProblemError([problem("FL-SET-104", place=key, difference=chosen["difference_yen"])])
-        row = Proposal(0, told["municipality_code"], key, suggestion, chosen["equation"], reason.strip(), who.strip(), rooms.now())
+        row = Proposal(0, told["municipality_code"], key, suggestion, chosen["equation"], reason.strip(), who, rooms.now())
         proposals.add(connection, row)
         detail = {"suggestion": suggestion, "equation": row.equation, "reason": row.reason}
         audit.append(connection, audit.Entry(row.proposed_by, "desk.settle.propose", f"settlement:{key}", detail, rooms.now()))
@@ -64,7 +70,15 @@ def drop(rooms: Rooms, key: str, *, who: str) -> dict[str, Any]:
         found = proposals.standing(connection, key)
         if found is None:
             raise ProblemError([problem("FL-SET-107", place=key)])
-        proposals.add(connection, found._replace(suggestion="", equation="", reason="", proposed_by=who.strip(), at=rooms.now()))
+        who = people.one(rooms, connection, who, Needs(_needed(connection, found, who), found.municipality_code))
+        proposals.add(connection, found._replace(suggestion="", equation="", reason="", proposed_by=who, at=rooms.now()))
         detail = {"suggestion": found.suggestion, "proposed_by": found.proposed_by}
-        audit.append(connection, audit.Entry(who.strip(), "desk.settle.drop", f"settlement:{key}", detail, rooms.now()))
+        audit.append(connection, audit.Entry(who, "desk.settle.drop", f"settlement:{key}", detail, rooms.now()))
     return {"settlement_key": key, "suggestion": found.suggestion}
+
+
+def _needed(connection: Connection, found: Proposal, who: str) -> str:
+    """Its author may take it back under any of their accounts; everybody else refuses it as one who may approve."""
+    known = access_persons.find(connection, who)
+    mine = same_person(found.proposed_by, known.person_id if known else who)
+    return "settle.prepare" if mine else "settle.approve"

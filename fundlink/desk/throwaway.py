@@ -62,6 +62,16 @@ def words(made: list[dict[str, str]]) -> list[str]:
     return [f"利用者（{WARNING}）", *(f"   {one['role_ja']}: {one['login']} / {one['password']}" for one in made)]
 
 
+def tour(made: list[dict[str, str]], console: str) -> list[str]:
+    """What to open, who to be, what to try there."""
+    login = {one["role"]: one["login"] for one in made}
+    return [
+        f"画面: `fundlink serve` を動かし、ブラウザで {console} を開いて、上の利用者でログインします（確認コードは空のまま）。",
+        f"   試すこと: {login['treasury']}（会計）で朝の確認から日を開き、「締めの準備へ」→「この内容で準備する」。ログアウトして、",
+        f"   {login['approve']}（決裁）で朝の確認の「承認」から同じ内容を見て「承認して締める」。1 人では締められません。",
+    ]
+
+
 def refuse_among_real_ones(rooms: Rooms) -> None:
     """The demo does not play where real persons are registered: its staff are nobody there, and its bills would be among real ones."""
     with rooms.store.read() as connection:

@@ -60,8 +60,9 @@ def acknowledged(connection: Connection) -> tuple[int, int]:
 
 def _answers(connection: Connection) -> tuple[int, int]:
     """Stored answers that say done: the intake or the bill they name is there."""
-    found = connection.execution_options(yield_per=ANSWERS).execute(
-        sa.text("SELECT answer FROM idempotency WHERE status >= 200 AND status < 300")
+    # options of a connection would stay with it: they belong to the statement
+    found = connection.execute(
+        sa.text("SELECT answer FROM idempotency WHERE status >= 200 AND status < 300").execution_options(yield_per=ANSWERS)
     )
     looked_at = broken = 0
     named = (_named(str(answer)) for (answer,) in found)
@@ -130,7 +131,7 @@ _RECOUNTED = f"""
 _TWICE: tuple[str, ...] = (
     _twice("receipt", "transaction_key, stage"),
     _twice("settlement", "settlement_key, edition"),
-    _twice("bank_credit", "account, booked_on, inquiry_number, direction, cancelled, amount_yen"),
+    _twice("bank_credit", "account, booked_on, inquiry_number, direction, cancelled, amount_yen, form"),
     _twice("bill", "bill_key"),
     _of_two("receipt", "transaction_key"),
     _of_two("settlement", "settlement_key"),

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pyotp
+import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
-from fundlink.access import tokens
+from fundlink.access import passwords, tokens
 from fundlink.desk import accounts, api_keys, credentials
 from fundlink.desk.accounts import NewAccount
 from fundlink.domain.scope import EVERYWHERE, Scope
@@ -18,6 +21,13 @@ from tests.builders import CODE
 OTHER = f"99002{municipality_check_digit('99002')}"
 PASSWORD = "Kumo no ue ni wa sora"
 HERE = Scope(frozenset({CODE}))
+
+
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are hashed with next to no work."""
+    quick = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64, parallelism=1),))
+    monkeypatch.setattr(passwords, "_hasher", lambda: quick)
+    monkeypatch.setattr(passwords, "_nobody", lambda: quick.hash("nobody has this one"))
 
 
 def administrators(rooms: Rooms) -> tuple[str, str]:
@@ -60,4 +70,4 @@ def key(rooms: Rooms, municipality_code: str = CODE, role: str = "vendor", profi
     return made.shown
 
 
-__all__ = ["HERE", "OTHER", "PASSWORD", "administrators", "api_keys", "code", "key", "person", "with_login"]
+__all__ = ["HERE", "OTHER", "PASSWORD", "administrators", "api_keys", "code", "key", "person", "quick_hashes", "with_login"]

@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "cases": READERS,
 }
 """Who may use which route, written once more on purpose: a change of the table must be meant twice."""
-OPEN = {"healthz", "readyz"}
+OPEN = {"healthz", "readyz", "metrics"}
 NOT_THERE = bill(9_999).bill_key
 
 
@@ -108,7 +108,7 @@ def asked(stage: Stage, name: str, place: Place, shown: str | None) -> Told:
         "intake_result": f"/v1/intakes/{place.intake}/result", "bills": f"/v1/bills{where}", "bill": f"/v1/bills/{place.bill}",
         "bill_qr_png": f"/v1/bills/{place.bill}/qr.png", "bill_qr_svg": f"/v1/bills/{place.bill}/qr.svg",
         "clearings": f"/v1/clearings{where}", "days": f"/v1/days{where}", "day": f"/v1/days/{DAY}{where}", "cases": f"/v1/cases{where}",
-        "healthz": "/healthz", "readyz": "/readyz",
+        "healthz": "/healthz", "readyz": "/readyz", "metrics": "/metrics",
     }  # fmt: skip
     if name in reads:
         return vendor.call("GET", reads[name], headers=headers)

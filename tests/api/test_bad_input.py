@@ -216,6 +216,7 @@ def test_the_last_resort_tells_nothing(vendor: Vendor, monkeypatch: pytest.Monke
     _is_whole(told)
     assert name not in json.dumps(told.body, ensure_ascii=False) + caplog.text
     assert told.body["correlation_id"] in caplog.text
+    assert "fail" in caplog.text  # the way to it
 
 
 def test_advice_is_in_words_of_http(vendor: Vendor) -> None:

@@ -10,23 +10,39 @@ from playwright.sync_api import Browser
 
 from fundlink.api.app import create_app
 from fundlink.config import Settings
+from tests.access.staff import quick_hashes
 from tests.builders import World
+from tests.console.persons import CLERK, Desk, Staffed
 from tests.console.serving import chromium, in_ci, served, why_not
 from tests.console.town import town as build_town
 
 
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gets in is tested here, not how long a hash takes."""
+    quick_hashes(monkeypatch)
+
+
 @pytest.fixture
-def town(world: World) -> World:
-    """The town on its morning."""
+def staffed(world: World) -> Staffed:
+    """The town on its morning, and its staff."""
     return build_town(world)
 
 
 @pytest.fixture
-def desk(town: World) -> Iterator[TestClient]:
-    """A client at the console's desk; cookies and redirects work as in a browser."""
-    app = create_app(town.jobs.rooms, Settings(home=town.folder / "home"))
+def town(staffed: Staffed) -> World:
+    """The town on its morning."""
+    return staffed.world
+
+
+@pytest.fixture
+def desk(staffed: Staffed) -> Iterator[Desk]:
+    """The clerk at the console, without a browser; redirects work as in one."""
+    app = create_app(staffed.world.jobs.rooms, Settings(home=staffed.world.folder / "home"))
     with TestClient(app, base_url="http://127.0.0.1/console/", raise_server_exceptions=False) as client:
-        yield client
+        found = Desk(client, staffed)
+        found.sit(CLERK)
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from PIL import Image
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, StorageState
 
 from tests.builders import CODE, world
+from tests.console.persons import CLERK, Person, Staffed, log_in
 from tests.console.serving import WIDTHS, chromium, served
 from tests.console.town import PREPARED, SHORT, TWO_ANSWERS, YESTERDAY, key, town
 
@@ -35,9 +36,14 @@ PAGES: dict[str, str] = {
     "approvals": "approvals",
     "day-sheet": f"days/2026-11-10/{CODE}/sheet",
     "failure": "payments/nobody",
+    "sessions": "account/sessions",
+    "password": "account/password",
+    "prove": "account/prove",
     "home-english": "?lang=en",
 }
 """Every page by the name of its picture. A new page has a line here."""
+OPEN_PAGES = {"login": "login", "setup": "setup"}
+"""Pages that nobody has to be logged in for."""
 COLOURS = 128
 SCHEMES = ("light", "dark")
 
@@ -47,18 +53,28 @@ def draw(out: Path, only: tuple[str, ...] = ()) -> int:
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         built = town(world(Path(folder)))
-        with served(built) as address, chromium() as browser:
+        with served(built.world) as address, chromium() as browser:
+            session = session_of(browser, address, built)
             for scheme, width in product(SCHEMES, WIDTHS):
-                _draw(browser, address, (out, scheme, width), {name: PAGES[name] for name in only or PAGES})
-        built.jobs.rooms.close()
+                for state, pages in ((None, OPEN_PAGES), (session, PAGES)):
+                    wanted = {name: path for name, path in pages.items() if not only or name in only}
+                    _draw(browser, (address, state), (out, scheme, width), wanted)
+        built.world.jobs.rooms.close()
     return len(list(out.glob("*.png")))
 
 
-def _draw(browser: Browser, address: str, how: tuple[Path, str, str], pages: dict[str, str]) -> None:
-    out, scheme, width = how
+def session_of(browser: Browser, address: str, built: Staffed, person: Person = CLERK) -> StorageState:
+    """What a browser holds of somebody who has logged in."""
+    with browser.new_context(locale="ja-JP") as context:
+        log_in(context.new_page(), address, built, person)
+        return context.storage_state()
+
+
+def _draw(browser: Browser, where: tuple[str, StorageState | None], how: tuple[Path, str, str], pages: dict[str, str]) -> None:
+    (address, state), (out, scheme, width) = where, how
     wide, high = WIDTHS[width]
     dark: Literal["dark", "light"] = "dark" if scheme == "dark" else "light"
-    with browser.new_context(viewport={"width": wide, "height": high}, color_scheme=dark, locale="ja-JP") as context:
+    with browser.new_context(viewport={"width": wide, "height": high}, color_scheme=dark, locale="ja-JP", storage_state=state) as context:
         page = context.new_page()
         for name, path in pages.items():
             page.goto(address + path)

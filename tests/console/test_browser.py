@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,9 +12,9 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from fundlink.console.visitor import COOKIE, DEMO
-from tests.builders import CODE, World
-from tests.console.screens import PAGES
+from tests.builders import CODE
+from tests.console.persons import CHIEF, CLERK, Staffed, log_in
+from tests.console.screens import OPEN_PAGES, PAGES, session_of
 from tests.console.serving import WIDTHS
 from tests.console.town import PREPARED, SHORT, YESTERDAY, states
 
@@ -23,9 +24,11 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page on an office machine that tells of every request, error and message; none of them may be wrong."""
-    with browser.new_context(viewport={"width": 1366, "height": 768}, locale="ja-JP") as context:
+def page(browser: Browser, address: str, staffed: Staffed) -> Iterator[Page]:
+    """A clerk's page on an office machine that tells of every request, error and message; none of them may be wrong."""
+    with browser.new_context(
+        viewport={"width": 1366, "height": 768}, locale="ja-JP", storage_state=session_of(browser, address, staffed)
+    ) as context:
         found = context.new_page()
         found.set_default_timeout(30_000)
         said: list[str] = []
@@ -49,17 +52,16 @@ def test_a_clerk_sees_the_morning_and_finds_the_rows_of_a_difference(page: Page,
     expect(page.get_by_text("判定は「二重納付」です")).to_be_visible()
 
 
-def test_two_persons_close_a_day_in_two_sessions(browser: Browser, address: str, town: World) -> None:
+def test_two_persons_close_a_day_in_two_sessions(browser: Browser, address: str, staffed: Staffed) -> None:
     with browser.new_context(locale="ja-JP") as one, browser.new_context(locale="ja-JP") as other:
-        other.add_cookies([{"name": COOKIE, "value": DEMO[1].person, "url": address}])
-        first, second = one.new_page(), other.new_page()
-        first.goto(address)
+        first, second, town = one.new_page(), other.new_page(), staffed.world
+        log_in(first, address, staffed, CLERK)
         first.get_by_role("link", name="11月11日（水）の締め").click()
         expect(first.get_by_text("承認は別の人が行います")).to_be_visible()
         expect(first.get_by_role("button", name="承認して締める")).to_have_count(0)
-        second.goto(address)
+        log_in(second, address, staffed, CHIEF)
         second.get_by_role("link", name="11月11日（水）の締め").click()
-        expect(second.get_by_text("見本 担当 が")).to_be_visible()
+        expect(second.get_by_text(f"{CLERK.shown} が")).to_be_visible()
         second.get_by_role("button", name="承認して締める").click()
         expect(second.get_by_text("締めました")).to_be_visible()
         second.goto(f"{address}days/2026-11-12/{CODE}")
@@ -107,16 +109,17 @@ def test_keys_alone_lead_to_the_day(page: Page, address: str) -> None:
     expect(page).to_have_url(f"{address}days/{YESTERDAY}/{CODE}")
 
 
-def test_every_page_passes_axe_and_stays_within_its_width(browser: Browser, address: str) -> None:
+def test_every_page_passes_axe_and_stays_within_its_width(browser: Browser, address: str, staffed: Staffed) -> None:
     """Scripts are only let in here; the pages themselves keep their policy."""
     wrong: list[str] = []
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-    for scheme in schemes:
-        with browser.new_context(bypass_csp=True, color_scheme=scheme, locale="ja-JP") as context:
+    session = session_of(browser, address, staffed)
+    for scheme, (state, pages) in product(schemes, ((None, OPEN_PAGES), (session, PAGES))):
+        with browser.new_context(bypass_csp=True, color_scheme=scheme, locale="ja-JP", storage_state=state) as context:
             page = context.new_page()
             page.set_content("<html><body><img src='x'></body></html>")
             assert _axe(page), "axe finds nothing where there is something"
-            for name, path in PAGES.items():
+            for name, path in pages.items():
                 page.set_viewport_size({"width": 1366, "height": 768})
                 page.goto(address + path)
                 wrong += [f"{name} {scheme}: {told}" for told in _axe(page)]

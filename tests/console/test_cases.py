@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from fastapi.testclient import TestClient
-
 from tests.builders import World
-from tests.console.test_pages import as_person, text
+from tests.console.persons import CHIEF, Desk
+from tests.console.test_pages import text
 
 DOUBLE, UNKNOWN = "transaction:T261120601D", "transaction:T261120602U"
 
@@ -18,7 +17,7 @@ def balances(town: World, key: str) -> dict[str, int]:
     return dict(found["payments"][key]["balances"]) if found else {}
 
 
-def test_the_queue_is_narrowed_by_every_filter(desk: TestClient) -> None:
+def test_the_queue_is_narrowed_by_every_filter(desk: Desk) -> None:
     everything = desk.get("cases").text
     assert DOUBLE in everything
     assert UNKNOWN in everything
@@ -32,7 +31,7 @@ def test_the_queue_is_narrowed_by_every_filter(desk: TestClient) -> None:
     assert desk.get("cases?age=x").status_code == 404
 
 
-def test_cases_are_given_all_or_none(desk: TestClient, town: World) -> None:
+def test_cases_are_given_all_or_none(desk: Desk, town: World) -> None:
     page = desk.post("cases", data={"case": [DOUBLE, UNKNOWN], "step": "mine"})
     assert "2 件の担当を決めました" in text(page.text)
     mine = desk.get("cases?owner=-").text
@@ -44,7 +43,7 @@ def test_cases_are_given_all_or_none(desk: TestClient, town: World) -> None:
     assert desk.post("cases", data={"step": "mine"}).status_code == 422
 
 
-def test_a_page_of_cases_leads_to_the_next_without_a_gap(desk: TestClient, town: World) -> None:
+def test_a_page_of_cases_leads_to_the_next_without_a_gap(desk: Desk, town: World) -> None:
     first = town.jobs.cases({"without": "preliminary"}, None, 1)
     since, name = first["next"]
     rest = desk.get("cases", params={"since": since, "name": name}, headers={"hx-request": "true"}).text
@@ -53,7 +52,7 @@ def test_a_page_of_cases_leads_to_the_next_without_a_gap(desk: TestClient, town:
     assert re.findall(r'name="case" value="([^"]+)"', rest) == told[1:]
 
 
-def test_several_are_prepared_at_once_and_what_is_refused_is_told(desk: TestClient, town: World) -> None:
+def test_several_are_prepared_at_once_and_what_is_refused_is_told(desk: Desk, town: World) -> None:
     form = {"case": [DOUBLE, UNKNOWN], "step": "act", "verb": "wait", "until": "2026-12-10", "reason": "納付者の返事を待つ"}
     page = desk.post("cases", data=form)
     assert page.status_code == 422  # one of them waits for an approval already
@@ -62,11 +61,11 @@ def test_several_are_prepared_at_once_and_what_is_refused_is_told(desk: TestClie
     assert desk.post("cases", data={**form, "verb": "attach"}).status_code == 422
 
 
-def test_an_act_is_shown_before_and_after_and_only_another_person_approves(desk: TestClient, town: World) -> None:
+def test_an_act_is_shown_before_and_after_and_only_another_person_approves(desk: Desk, town: World) -> None:
     page = desk.get("acts/1")
     assert "承認は別の人が行います" in page.text
     assert "承認して実施する" not in page.text
-    as_person(desk, 1)
+    desk.sit(CHIEF)
     page = desk.get("acts/1")
     before, after = text(page.text).split(" 前 ")[1].split(" 後 ")
     assert "別段" in before
@@ -77,26 +76,26 @@ def test_an_act_is_shown_before_and_after_and_only_another_person_approves(desk:
     assert "overpaid" in balances(town, "T261120601D")
 
 
-def test_what_was_carried_out_is_undone_by_two_persons(desk: TestClient, town: World) -> None:
-    town.jobs.approve_act(1, "見本 係長")
+def test_what_was_carried_out_is_undone_by_two_persons(desk: Desk, town: World) -> None:
+    town.jobs.approve_act(1, CHIEF.login)
     assert "この処理を取り消す準備をする" in desk.get("acts/1").text
     prepared = desk.post("cases/act:1", data={"step": "act", "verb": "reverse", "reason": "取り違え"})
     number = str(prepared.url).split("/acts/")[1].split("?")[0]
     assert "overpaid" in balances(town, "T261120601D")
-    as_person(desk, 1)
+    desk.sit(CHIEF)
     sha256 = re.findall(r'name="sha256" value="([0-9a-f]{64})"', desk.get(f"acts/{number}").text)[0]
     assert desk.post(f"acts/{number}/approve", data={"sha256": sha256}).status_code == 200
     assert "overpaid" not in balances(town, "T261120601D")
     assert "この処理は取り消されています" in desk.get("acts/1").text
 
 
-def test_an_edit_takes_the_act_back_and_a_refusal_needs_a_reason(desk: TestClient, town: World) -> None:
+def test_an_edit_takes_the_act_back_and_a_refusal_needs_a_reason(desk: Desk, town: World) -> None:
     page = desk.post("acts/1/withdraw", data={"again": "1"})
     assert str(page.url).split("?")[0].endswith(DOUBLE)
     assert not [act for act in town.jobs.waiting_acts() if act["act_id"] == 1]
     again = desk.post(f"cases/{DOUBLE}", data={"step": "act", "verb": "accept", "yen": "1,000", "reason": "一部だけ"})
     number = str(again.url).split("/acts/")[1].split("?")[0]
-    as_person(desk, 1)
+    desk.sit(CHIEF)
     assert desk.post(f"acts/{number}/refuse", data={"note": ""}).status_code == 422
     assert "却下しました" in desk.post(f"acts/{number}/refuse", data={"note": "全額とすること"}).text
     assert town.jobs.case(DOUBLE)["open"]
@@ -104,7 +103,7 @@ def test_an_edit_takes_the_act_back_and_a_refusal_needs_a_reason(desk: TestClien
     assert desk.get("acts/999").status_code in (404, 422)
 
 
-def test_a_refused_form_keeps_what_was_typed(desk: TestClient) -> None:
+def test_a_refused_form_keeps_what_was_typed(desk: Desk) -> None:
     page = desk.post(f"cases/{UNKNOWN}", data={"step": "act", "verb": "attach", "bill": "nobody", "reason": "名義で照合"})
     assert page.status_code == 422
     assert "名義で照合" in page.text

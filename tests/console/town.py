@@ -14,6 +14,7 @@ from fundlink.desk.acts import Asked
 from fundlink.domain.records import BankCreditRecord, BillingRecord, ReceiptRecord, SettlementRecord
 from fundlink.store import receipts
 from tests.builders import CODE, INSTITUTION, World, bill, receipt
+from tests.console.persons import CHIEF, CLERK, Staffed, register
 
 FUNDS = ("601", "602", "632", "651")
 DAYS = (
@@ -59,9 +60,10 @@ def built(number: int) -> BillingRecord:
     )
 
 
-def town(world: World) -> World:
-    """The town on its morning."""
+def town(world: World) -> Staffed:
+    """The town on its morning, with its staff."""
     early = world.at("2026-11-09T07:00:00")
+    secrets = register(early.jobs.rooms)
     desk.add_municipality(early.jobs.rooms, CODE, "見本市（架空）")
     alike = [built(number)._replace(fund_code=FUNDS[number % 2], charge_yen=12_000) for number in range(1001, 1011)]
     early.intake([*(built(number) for number in range(1, 4 * EACH * 10 + 1)), *alike])
@@ -76,10 +78,10 @@ def town(world: World) -> World:
     morning.jobs.collect()
     morning.jobs.reconcile()
     for day in DAYS[:2]:
-        assert morning.jobs.close_day(day, "見本 担当", "見本 係長")["closed"], day
-    assert morning.jobs.prepare_close(PREPARED, "見本 担当")["prepared"]
-    morning.jobs.prepare_act(Asked("accept", "transaction:T261120601D", "見本 担当", "納付者に電話で確認、二度納めたとのこと"))
-    return morning
+        assert morning.jobs.close_day(day, CLERK.login, CHIEF.login, municipality=CODE)["closed"], day
+    assert morning.jobs.prepare_close(PREPARED, CLERK.login, municipality=CODE)["prepared"]
+    morning.jobs.prepare_act(Asked("accept", "transaction:T261120601D", CLERK.login, "納付者に電話で確認、二度納めたとのこと"))
+    return Staffed(morning, secrets)
 
 
 def _slips(world: World) -> dict[str, Iterator[Slip]]:

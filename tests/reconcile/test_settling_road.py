@@ -10,7 +10,7 @@ import pytest
 
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.records import BankCreditRecord, SettlementRecord
-from fundlink.store import receipts, verify
+from fundlink.store import receipts, vault, verify
 from tests.builders import CODE, DAY, INSTITUTION, World, bills, world
 
 TRANSFER = "2026-11-26"
@@ -30,7 +30,7 @@ def credit(world: World, name: str, yen: int, **changed: Any) -> None:
     """One entry on the account, stored the way collect does."""
     record = BankCreditRecord("0001-001-1-1234567", name, TRANSFER, TRANSFER, yen, "1", "0", "", "", "", "")._replace(**changed)
     with world.jobs.rooms.store.write() as connection:
-        raw = world.sql("SELECT MIN(id) FROM raw")[0][0]
+        raw = vault.keep(connection, [repr(record).encode()], direction="in", kind="bank_credit", name=name, at=DAY).raw_id
         noted = {"source": "gateway", "remote_id": f"{name}-{yen}-{changed}", "kind": "bank_credit", "name": name, "municipality_code": CODE,
                  "business_day": DAY, "raw_id": raw, "at": DAY, "state": "applied", "records": 1, "yen": record.amount_yen}  # fmt: skip
         receipts.stage(connection, "bank_credit", [(1, CODE, *record)])

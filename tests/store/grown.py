@@ -82,6 +82,25 @@ _TABLES: tuple[tuple[int, str, str], ...] = (
 )  # fmt: skip
 GROWN = tuple(sorted({into.split()[0] for _, into, _ in _TABLES} - {"day_close", "export_mark", "mark", "used_profile"}))
 """Tables that grow with every row, file or message of a year."""
+WHOLE = {
+    # Each by a part of its text, with the reason.
+    "p.stage = 'preliminary'": "the index of preliminary statements; asked for after the page is there",
+    "'transaction:' || q.transaction_key": "the queue of cases: the index of outcomes that do not match, which holds nothing else",
+    "WHERE o.outcome NOT IN ('matched', 'paid_after_limit') AND r.id = o.receipt_id": "the same index",
+}
+LARGE = (
+    "bill",
+    "bill_version",
+    "clearing_entry",
+    "clearing_handover",
+    "message_item",
+    "outcome",
+    "receipt",
+    "slip",
+    "slip_handover",
+    "slip_state",
+)
+"""Tables with a row a bill or payment; those with a row a file or message may be read."""
 
 
 def fill(found: World) -> None:

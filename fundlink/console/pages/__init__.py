@@ -1,14 +1,14 @@
 """The pages. To add one: a module here with ``ROUTES``, a template, its words in ``words.toml``, and a line in the two tables below.
 
 Read by app. A page asks jobs, hands what it got to ``view.show`` and decides nothing. What people may go to from anywhere has
-a line in NAVIGATION; a page that is reached from another one has none.
+a line in NAVIGATION; a page that is reached from another one has none. Each asks ``visitor.require`` before anything else.
 """
 
 from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from fundlink.console.pages import acts, cases, closing, day, home, payment, persons, settlement, sheet
+from fundlink.console.pages import acts, cases, closing, day, home, payment, settlement, sheet
 from fundlink.console.view import Entry
 
 ROUTES: tuple[BaseRoute, ...] = (
@@ -18,13 +18,12 @@ ROUTES: tuple[BaseRoute, ...] = (
     *sheet.ROUTES,
     *payment.ROUTES,
     *settlement.ROUTES,
-    *persons.ROUTES,
     *cases.ROUTES,
     *acts.ROUTES,
 )
 NAVIGATION: tuple[Entry, ...] = (
     Entry("nav.home", ""),
-    Entry("nav.day", "days"),
-    Entry("nav.cases", "cases"),
-    Entry("nav.acts", "approvals"),
+    Entry("nav.day", "days", "days.read"),
+    Entry("nav.cases", "cases", "cases.read"),
+    Entry("nav.acts", "approvals", "cases.read"),
 )

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from fundlink.console.pages import home
 from fundlink.console.view import away, jobs_of, posted, refusal, show
-from fundlink.console.visitor import require, signature, visitor
+from fundlink.console.visitor import found, require, signature, visitor
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.persons import same_person
 
@@ -39,7 +39,7 @@ def _act(request: Request, status: int, problems: list[dict[str, Any]]) -> Respo
 
 
 def _of(request: Request) -> dict[str, Any]:
-    return jobs_of(request).act(int(request.path_params["id"]), scope=visitor(request).scope)
+    return found(jobs_of(request).act, int(request.path_params["id"]), scope=visitor(request).scope)
 
 
 def step(request: Request, form: FormData) -> Response:
@@ -73,7 +73,7 @@ def _refuse(request: Request, act_id: int, note: str) -> None:
 
 def _withdraw(request: Request, told: dict[str, Any], note: str) -> None:
     if not same_person(told["prepared_by"], signature(request)):
-        raise HTTPException(403)
+        raise UsageError("取り下げは、準備した人が行います。")
     jobs_of(request).withdraw_act(told["act_id"], signature(request), note)
 
 

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from fundlink.bootstrap import code_words
 from fundlink.console.view import away, jobs_of, posted, refusal, show
-from fundlink.console.visitor import require, signature, visitor
+from fundlink.console.visitor import found, require, signature, visitor
 from fundlink.desk.acts import Asked
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.values import iso_date
@@ -77,20 +77,19 @@ def _filters(request: Request, asked: dict[str, str]) -> dict[str, str | None]:
 def _common(rows: list[dict[str, Any]], kind: str) -> list[str]:
     """Verbs that every case shown allows and that need nothing of a single case."""
     kinds = {kind} if kind else {row["kind"] for row in rows}
-    found = [{verb.verb for verb in verbs_for(name) if verb.needs in BULK and verb.verb != "offset"} for name in kinds]
-    return [verb for verb in BY_NAME if found and all(verb in each for each in found)]
+    allowed = [{verb.verb for verb in verbs_for(name) if verb.needs in BULK and verb.verb != "offset"} for name in kinds]
+    return [verb for verb in BY_NAME if allowed and all(verb in each for each in allowed)]
 
 
 def several(request: Request, form: FormData) -> Response:
     """Give the chosen cases to somebody, or prepare the same act on each of them."""
-    require(request, "cases.read")
+    require(request, "cases.assign")
     names = [str(name) for name in form.getlist("case")][:ROWS]
     step = str(form.get("step", ""))
     who = signature(request)
     if step not in ("mine", "back", "give", "act") or not names:
         return _cases(request, 422, [_unchosen()])
     if step != "act":
-        require(request, "cases.assign")
         owner = {"mine": who, "back": ""}.get(step, str(form.get("to", "")))
         return _tried(request, names, lambda name: None if name else jobs_of(request).assign_cases(names, owner, who), step)
     require(request, "act.prepare", money=True)
@@ -131,7 +130,7 @@ def case(request: Request) -> Response:
 
 
 def _case(request: Request, status: int, problems: list[dict[str, Any]], given: dict[str, str]) -> Response:
-    told = jobs_of(request).case(str(request.path_params["name"]), scope=visitor(request).scope)
+    told = found(jobs_of(request).case, str(request.path_params["name"]), scope=visitor(request).scope)
     return show(
         request, "case.html", status=status, told=told, problems=problems, given=given, parts=range(PARTS), orders=list(ORDERS),
         codes=list(code_words("write_off_reasons")), me=signature(request), takes={verb.verb: verb.takes for verb in BY_NAME.values()},
@@ -143,7 +142,7 @@ def one(request: Request, form: FormData) -> Response:
     require(request, "cases.read")
     name, step = str(request.path_params["name"]), str(form.get("step", "act"))
     jobs, who = jobs_of(request), signature(request)
-    jobs.case(name, scope=visitor(request).scope)
+    found(jobs.case, name, scope=visitor(request).scope)
     given = {key: value.strip() for key, value in form.items() if isinstance(value, str)}
     require(request, "act.prepare" if step == "act" else "cases.assign", money=step == "act")
     try:

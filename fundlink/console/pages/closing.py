@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from fundlink.console.pages.day import of
 from fundlink.console.view import away, jobs_of, posted, show
-from fundlink.console.visitor import signature
+from fundlink.console.visitor import require, signature
 from fundlink.domain.persons import same_person
 
 
@@ -31,9 +31,10 @@ def _report(request: Request, status: int, problems: list[dict[str, Any]], reaso
 
 def step(request: Request, form: FormData) -> Response:
     """Prepare or approve; what is refused comes back with its reasons."""
-    day, code = of(request)
     if request.path_params["step"] not in ("prepare", "approve"):
         raise HTTPException(404)
+    require(request, f"day.{request.path_params['step']}", money=True)
+    day, code = of(request)
     jobs, who, reason = jobs_of(request), signature(request), str(form.get("reason", "")).strip()
     if request.path_params["step"] == "prepare":
         told = jobs.prepare_close(day, who, municipality=code, override=reason or None)

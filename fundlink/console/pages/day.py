@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from fundlink.console.picture import flow
 from fundlink.console.view import away, jobs_of, show
-from fundlink.console.visitor import sees, visitor
+from fundlink.console.visitor import require, visitor, within
 from fundlink.domain.values import iso_date
 from fundlink.store.day_rows import Place
 
@@ -19,6 +19,7 @@ NO_FUND = "-"
 
 def days(request: Request) -> Response:
     """The last business day; a day that was typed in leads to its page."""
+    require(request, "days.read")
     morning = jobs_of(request).morning(visitor(request).scope.municipalities)
     towns = morning["municipalities"]
     if not towns:
@@ -31,7 +32,9 @@ def days(request: Request) -> Response:
 def of(request: Request) -> tuple[str, str]:
     """(day, municipality) of an address; 404 for one that cannot be, or that this person may not see."""
     day, code = str(request.path_params["day"]), str(request.path_params["code"])
-    if iso_date(day) is None or not sees(request, code):
+    require(request, "days.read")
+    within(request, code)
+    if iso_date(day) is None:
         raise HTTPException(404)
     return day, code
 

@@ -11,18 +11,24 @@ from starlette.routing import Route
 
 from fundlink.console.picture import flow
 from fundlink.console.view import jobs_of, show
-from fundlink.console.visitor import sees, signature, visitor
+from fundlink.console.visitor import may, require, signature, visitor, within
 from fundlink.domain.persons import same_person
 
 FIRST_CASES = 5
 LATER = "preliminary"
 """A kind of case that takes a look at every preliminary statement: it is counted while the page is being read already."""
+APPROVED_BY = {"close": "day.approve", "act": "act.approve", "settlement": "settle.approve"}
 LATE_SUBJECTS = ("message", "settlement", "bank_credit", "day", "received_file", "file")
 """What is late enough for the first page; the states of single bills and payments belong to a report."""
 
 
 def home(request: Request) -> Response:
-    """The municipality that was asked for, or the first one; all of them in one table when there are several."""
+    """The municipality that was asked for, or the first one; all of them in one table when there are several.
+
+    Who has nothing to do with the money of a day is welcomed and shown what there is instead.
+    """
+    if not may(request, "days.read"):
+        return show(request, "home_other.html")
     jobs = jobs_of(request)
     morning = jobs.morning(visitor(request).scope.municipalities)
     towns = morning["municipalities"]
@@ -48,15 +54,15 @@ def _first(request: Request, code: str) -> list[dict[str, Any]]:
 def later(request: Request) -> Response:
     """How many preliminary statements nobody has confirmed."""
     code = str(request.path_params["code"])
-    if not sees(request, code):
-        raise HTTPException(404)
+    require(request, "cases.read")
+    within(request, code)
     counts = jobs_of(request).case_counts(code, kind=LATER)
     template = "home_later.html" if request.headers.get("hx-request") else "home_later_page.html"
     return show(request, template, number=counts.get(LATER, 0), kind=LATER)
 
 
 def approvals(request: Request, prepared: list[dict[str, Any]], code: str) -> list[dict[str, Any]]:
-    """What was prepared and waits for another person; ``mine`` where this person prepared it, so that it is somebody else's turn."""
+    """What was prepared and waits for another person; ``mine`` where this person prepared it, ``yours`` where this person can approve."""
     name, jobs = signature(request), jobs_of(request)
     days = [{"what": "close", "address": f"days/{row['day']}/{code}/close", **row} for row in prepared if row["municipality_code"] == code]
     acts = [
@@ -67,9 +73,10 @@ def approvals(request: Request, prepared: list[dict[str, Any]], code: str) -> li
     proposals = [
         {"what": "settlement", "address": f"settlements/{row['settlement_key']}", "by": row["proposed_by"], "day": "", **row}
         for row in jobs.proposed_settlements()
-        if row["municipality_code"] == code and sees(request, code)
+        if row["municipality_code"] == code
     ]
-    return [{**row, "mine": same_person(row["by"], name)} for row in (*days, *acts, *proposals)]
+    rows = [{**row, "mine": same_person(row["by"], name)} for row in (*days, *acts, *proposals)]
+    return [{**row, "yours": not row["mine"] and may(request, APPROVED_BY[row["what"]])} for row in rows]
 
 
 ROUTES = (Route("/", home), Route("/later/{code}", later))

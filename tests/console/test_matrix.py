@@ -1,0 +1,175 @@
+"""Every route of the console, for every role, for nobody, and for a person of another municipality: each cell is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from fastapi.testclient import TestClient
+from starlette.routing import Route
+
+from fundlink.api.app import create_app
+from fundlink.config import Settings
+from fundlink.console import account
+from fundlink.console.pages import ROUTES
+from fundlink.desk import accounts
+from tests.access.staff import quick_hashes
+from tests.builders import CODE, world
+from tests.console.persons import ADMIN, LEAVER, OF_A_ROLE, STRANGER, Desk, Staffed
+from tests.console.town import PREPARED, TWO_ANSWERS, YESTERDAY, key
+from tests.console.town import town as build_town
+
+PERSONS = (*OF_A_ROLE, ADMIN)
+EVERYBODY = frozenset({"input", "review", "approve", "treasury", "audit", "admin"})
+READERS = EVERYBODY - {"admin"}
+OPEN = {"GET /login", "POST /login", "GET /setup", "POST /setup", "POST /setup/confirm"}
+"""Whoever comes; what they do is looked at in tests/access."""
+OWN = {"POST /logout", "GET /account/password", "POST /account/password", "GET /account/sessions", "POST /account/sessions/end",
+       "GET /account/prove", "POST /account/prove"}  # fmt: skip
+"""One's own account: whoever has logged in."""
+
+
+class Cell(NamedTuple):
+    """How a route is asked for, who may use it, and whether it is about one municipality."""
+
+    path: str
+    roles: frozenset[str] = READERS
+    is_of_a_town: bool = True
+
+
+_DAY, _SETTLEMENT = f"days/{YESTERDAY}/{CODE}", f"settlements/{key(TWO_ANSWERS, '601')}"
+ALLOWED: dict[str, tuple[Cell, ...]] = {
+    "GET /": (Cell("", EVERYBODY, is_of_a_town=False),),
+    "GET /later/{code}": (Cell(f"later/{CODE}"),),
+    "GET /days": (Cell("days", is_of_a_town=False),),
+    "GET /days/{day}/{code}": (Cell(_DAY),),
+    "GET /days/{day}/{code}/funds/{fund}": (Cell(f"{_DAY}/funds/601"),),
+    "GET /days/{day}/{code}/close": (Cell(f"{_DAY}/close"),),
+    "POST /days/{day}/{code}/close/{step:str}": (
+        Cell(f"days/{PREPARED}/{CODE}/close/prepare", frozenset({"treasury"})),
+        Cell(f"days/{PREPARED}/{CODE}/close/approve", frozenset({"approve"})),
+    ),
+    "GET /days/{day}/{code}/sheet": (Cell(f"{_DAY}/sheet"),),
+    "GET /days/{day}/{code}/papers/{file}": (Cell(f"{_DAY}/papers/day-sheet.csv"),),
+    "GET /payments/{key}": (Cell("payments/T261120601D"),),
+    "GET /settlements/{key}": (Cell(_SETTLEMENT),),
+    "POST /settlements/{key}/{step:str}": (
+        Cell(f"{_SETTLEMENT}/propose", frozenset({"treasury"})),
+        Cell(f"{_SETTLEMENT}/accept", frozenset({"approve"})),
+        Cell(f"{_SETTLEMENT}/drop", frozenset({"approve"})),
+    ),
+    "GET /cases": (Cell("cases", is_of_a_town=False),),
+    "POST /cases": (Cell("cases", READERS - {"audit"}, is_of_a_town=False),),
+    "GET /cases/{name:path}": (Cell("cases/transaction:T261120602U"),),
+    "POST /cases/{name:path}": (Cell("cases/transaction:T261120602U", frozenset({"input", "treasury"})),),
+    "GET /approvals": (Cell("approvals", is_of_a_town=False),),
+    "GET /acts/{id:int}": (Cell("acts/1"),),
+    "POST /acts/{id:int}/{step:str}": (
+        Cell("acts/1/approve", frozenset({"approve"})),
+        Cell("acts/1/refuse", frozenset({"review", "approve"})),
+        Cell("acts/1/withdraw", frozenset({"input", "treasury"})),
+    ),
+}
+"""Who may use which route, written once more on purpose: a change must be meant twice."""
+CELLS = [(route.split()[0], cell) for route, cells in ALLOWED.items() for cell in cells]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Staffed]]:
+    """Built once: each cell is asked for and most of them refused."""
+    with pytest.MonkeyPatch.context() as patched:
+        quick_hashes(patched)
+        staffed = build_town(world(tmp_path_factory.mktemp("matrix")))
+        app = create_app(staffed.world.jobs.rooms, Settings(home=staffed.world.folder / "home"))
+        with TestClient(app, base_url="http://127.0.0.1/console/", follow_redirects=False) as client:
+            yield Desk(client, staffed), staffed
+        staffed.world.jobs.rooms.close()
+
+
+def asked(desk: Desk, method: str, path: str) -> Any:
+    """A route asked for; a write with a form that is ours and empty."""
+    return desk.get(path) if method == "GET" else desk.post(path)
+
+
+def text(body: str) -> str:
+    """A page as it reads, without the name of who reads it."""
+    return re.sub(r"\s+", " ", re.sub(r"<header.*?</header>|<[^>]+>", " ", body, flags=re.DOTALL))
+
+
+def test_every_route_has_its_row() -> None:
+    found = set()
+    for route in (*account.routes, *ROUTES):
+        assert isinstance(route, Route)
+        found |= {f"{method} {route.path}" for method in (route.methods or ()) if method != "HEAD"}
+    assert found == {*ALLOWED, *OPEN, *OWN}, "a new route needs a row here and asks `require` for its permission"
+
+
+@pytest.mark.parametrize(("method", "cell"), CELLS)
+def test_a_route_is_for_its_roles(stage: tuple[Desk, Staffed], method: str, cell: Cell) -> None:
+    desk, _ = stage
+    for person in PERSONS:
+        desk.sit(person)
+        answer = asked(desk, method, cell.path)
+        if person.roles[0] in cell.roles:
+            assert answer.status_code in (200, 303, 422), (person.login, answer.status_code)
+            assert "account/prove" not in answer.headers.get("location", "")
+        else:
+            assert answer.status_code == 403, (person.login, answer.status_code)
+            assert "FL-AUTH-003" in answer.text
+
+
+@pytest.mark.parametrize(("method", "cell"), CELLS)
+def test_nobody_is_sent_to_the_login(stage: tuple[Desk, Staffed], method: str, cell: Cell) -> None:
+    desk, _ = stage
+    desk.leave()
+    answer = asked(desk, method, cell.path)
+    assert answer.status_code == (303 if method == "GET" else 401)
+    assert "/console/login?next=" in (answer.headers.get("location", "") + answer.text)
+
+
+@pytest.mark.parametrize(("method", "cell"), [one for one in CELLS if one[1].is_of_a_town])
+def test_another_municipality_is_told_like_what_is_not_there(stage: tuple[Desk, Staffed], method: str, cell: Cell) -> None:
+    desk, _ = stage
+    desk.sit(STRANGER)
+    answers = [asked(desk, method, path) for path in (cell.path, "payments/nobody" if method == "GET" else "settlements/nobody/accept")]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert text(answers[0].text) == text(answers[1].text)
+
+
+@pytest.mark.parametrize("route", sorted(OWN))
+def test_ones_own_account_is_for_whoever_has_logged_in(stage: tuple[Desk, Staffed], route: str) -> None:
+    desk, _ = stage
+    method, path = route.split(" /")
+    desk.leave()
+    assert asked(desk, method, path).status_code == (303 if method == "GET" else 401)
+    if method == "GET":
+        for person in (*PERSONS, STRANGER):
+            desk.sit(person)
+            assert asked(desk, method, path).status_code == 200
+
+
+def test_whoever_is_cut_is_out_at_the_next_page(stage: tuple[Desk, Staffed]) -> None:
+    desk, staffed = stage
+    desk.sit(LEAVER)
+    assert desk.get("account/sessions").status_code == 200
+    accounts.disable(staffed.world.jobs.rooms, LEAVER.login, "退職", "root.admin")
+    for path in ("", "account/sessions", _DAY):
+        answer = desk.get(path)
+        assert answer.status_code == 401
+        assert "ログインが切れました" in answer.text
+    assert desk.post("logout").status_code == 401
+
+
+@pytest.mark.parametrize("route", sorted({*ALLOWED, *OPEN, *OWN}))
+def test_no_write_is_taken_without_the_token_of_a_form(stage: tuple[Desk, Staffed], route: str) -> None:
+    method, path = route.split(" ", 1)
+    desk, _ = stage
+    desk.sit(PERSONS[2])
+    if method == "POST":
+        written = ALLOWED[route][0].path if route in ALLOWED else path.lstrip("/")
+        for shown in ("", "nonsense", "a.b.c"):
+            answer = desk.post(written, headers={"X-CSRF-Token": shown})
+            assert answer.status_code == 403, (route, shown)
+            assert "FL-AUTH-011" in answer.text

@@ -6,6 +6,7 @@ Whether a person may act is decided once more by ``pipeline.people`` inside the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from starlette.exceptions import HTTPException
@@ -71,6 +72,16 @@ def within(request: Request, municipality_code: str) -> None:
     """404 for what belongs to a municipality that this person does not see: the same as for what is not there."""
     if not sees(request, municipality_code):
         raise HTTPException(404)
+
+
+def found[**P, T](look: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+    """What a look by name finds; 404 where it finds nothing in scope, whether or not there is such a thing."""
+    try:
+        return look(*args, **more)
+    except ProblemError as error:
+        if any(one.code in ("FL-ACT-001", "FL-ACT-005", "FL-BIL-004", "FL-FIL-006") for one in error.problems):
+            raise HTTPException(404) from error
+        raise
 
 
 def held_of(request: Request) -> Held:

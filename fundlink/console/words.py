@@ -17,8 +17,9 @@ from fundlink.bootstrap import code_words
 from fundlink.domain.books import ACCOUNTS, YEAR_KINDS
 from fundlink.domain.states import DAY_STATES, STATES
 from fundlink.reconcile.absence import STATES as FILE_STATES
-from fundlink.reconcile.case_kinds import KINDS, REASONS
+from fundlink.reconcile.case_kinds import BILL, KINDS, REASONS
 from fundlink.reconcile.outcomes import RULES, UNDETERMINED
+from fundlink.reconcile.verbs import VERBS
 
 LANGUAGES = ("ja", "en")
 _TERMS: Mapping[str, Mapping[str, str]] = {
@@ -27,7 +28,8 @@ _TERMS: Mapping[str, Mapping[str, str]] = {
     "bill": dict(STATES),
     "outcome": {rule.outcome: rule.ja for rule in (*RULES, UNDETERMINED)},
     "difference": REASONS,
-    "case": {kind.name: kind.ja for kind in KINDS},
+    "case": {kind.name: kind.ja for kind in (*KINDS, BILL)},
+    "verb": {row.verb: row.ja for row in VERBS},
     "account": dict(ACCOUNTS),
     "year_kind": dict(YEAR_KINDS),
     "role": {role.name: role.ja for role in ROLES},

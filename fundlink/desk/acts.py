@@ -21,6 +21,7 @@ from fundlink.desk.queue import act_words
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.persons import same_person
 from fundlink.domain.problems import problem
+from fundlink.domain.scope import EVERYWHERE, Scope
 from fundlink.domain.values import iso_date
 from fundlink.formats.codelists import read_code_list
 from fundlink.pipeline import people
@@ -177,6 +178,21 @@ def _expected(ground: Ground, moves: tuple[Move, ...]) -> dict[str, Any]:
 def _paid(move: Move) -> int:
     settles = ("collected", "written_off")
     return (move.yen if move.to_account in settles else 0) - (move.yen if move.from_account in settles else 0)
+
+
+def look(rooms: Rooms, act_id: int, *, scope: Scope = EVERYWHERE) -> dict[str, Any]:
+    """An act in scope with what it makes of the balances; ``changed`` when the facts are no longer those it was prepared from."""
+    with rooms.store.read() as connection:
+        act = acts.find(connection, act_id)
+        if act is None or not scope.covers(act.municipality_code):
+            raise ProblemError([problem("FL-ACT-001", act_id=act_id)])
+        told = {**act_words(act), "municipality_code": act.municipality_code, "changed": False}
+        if not act.event:
+            told["changed"] = _words_now(rooms, connection, act, json.loads(act.content)) != act.before
+            if not told["changed"]:
+                ground = grounds.look(rooms, connection, act.subject, bill_keys=json.loads(act.content)["bills"])
+                told["after"] = _expected(ground, grounds.moves_of(act))
+        return {**told, "reversed": acts.is_reversed(connection, act_id)}
 
 
 def approve(rooms: Rooms, act_id: int, who: str, *, sha256: str = "") -> dict[str, Any]:

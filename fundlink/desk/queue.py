@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fundlink.desk import grounds
@@ -24,7 +24,7 @@ PAGE = 100
 
 
 def page(rooms: Rooms, filters: Mapping[str, str | None], after: tuple[str, str] | None = None, limit: int = PAGE, *, scope: Scope = EVERYWHERE) -> dict[str, Any]:  # fmt: skip
-    """Open cases in scope, oldest first: ``cases``, and ``next`` (since, name) where there are more. ``filters``: kind, municipality_code, owner, without (a kind)."""
+    """Open cases in scope, oldest first: ``cases``, and ``next`` (since, name) where there are more. ``filters``: kind, without (a kind), and those of store.cases.FILTERS."""
     kind = filters.get("kind")
     if kind is not None and kind not in [known.name for known in KINDS]:
         raise UsageError(f"案件の種類は {'・'.join(known.name for known in KINDS)} のどれかです。")
@@ -97,19 +97,26 @@ def act_words(act: ActRow) -> dict[str, Any]:
 
 def assign(rooms: Rooms, name: str, owner: str, who: str) -> dict[str, Any]:
     """Give an open case to somebody, or back with an empty owner."""
+    return assign_all(rooms, [name], owner, who)[0]
+
+
+def assign_all(rooms: Rooms, names: Sequence[str], owner: str, who: str) -> list[dict[str, Any]]:
+    """Give open cases to somebody, all of them or none. A page of the queue at most."""
     if not who.strip():
         raise UsageError("実施者（--as）を指定してください。")
-    kind = kind_of(name)
+    told = []
     with rooms.store.write() as connection:
-        row = cases.find(connection, kind.name, name, grounds.confirm_before(rooms)) if kind else None
-        if row is None:
-            raise ProblemError([problem("FL-ACT-005", place=name)])
-        who = people.one(rooms, connection, who, Needs("cases.assign", row.municipality_code))
-        cases.assign(connection, name, owner.strip(), by=who, at=rooms.now())
-        audit.append(
-            connection, audit.Entry(who, "case.assign", f"case:{name}", {"owner": owner.strip(), "before": row.owner}, rooms.now())
-        )
-    return {"case": name, "owner": owner.strip(), "before": row.owner}
+        found = {row.name: row for row in cases.find_all(connection, names, grounds.confirm_before(rooms))} if names else {}
+        for name in names:
+            if name not in found:
+                raise ProblemError([problem("FL-ACT-005", place=name)])
+            row = found[name]
+            person = people.one(rooms, connection, who, Needs("cases.assign", row.municipality_code))
+            cases.assign(connection, name, owner.strip(), by=person, at=rooms.now())
+            detail = {"owner": owner.strip(), "before": row.owner}
+            audit.append(connection, audit.Entry(person, "case.assign", f"case:{name}", detail, rooms.now()))
+            told.append({"case": name, "owner": owner.strip(), "before": row.owner})
+    return told
 
 
 def counts(rooms: Rooms, municipality_code: str | None = None, *, kind: str | None = None, without: str | None = None) -> dict[str, int]:

@@ -375,6 +375,15 @@ class Jobs:
         with self._stream("desk"):
             return queue.assign(self.rooms, name, owner, who)
 
+    def assign_cases(self, names: Sequence[str], owner: str, who: str) -> list[Ticket]:
+        """Who looks after several cases; all of them or none."""
+        with self._stream("desk"):
+            return queue.assign_all(self.rooms, names, owner, who)
+
+    def act(self, act_id: int, *, scope: Scope = EVERYWHERE) -> Ticket:
+        """One act, before and after; reads only."""
+        return acts.look(self.rooms, act_id, scope=scope)
+
     def prepare_act(self, asked: acts.Asked) -> Ticket:
         """One person prepares."""
         with self._stream("desk"):

@@ -5,7 +5,7 @@ Every part starts from an index that holds little but what is open, and leaves o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -132,6 +132,11 @@ _PARTS: Mapping[str, tuple[str, ...]] = {
     "transaction": (_TRANSACTIONS, _TAKEN_OFF), "cancellation": (_CANCELLATIONS,), "preliminary": (_PRELIMINARIES,),
     "conflict": (_CONFLICTS,), "received": (_RECEIVED,), "file": (_FILES,), "message": (_MESSAGES, _REFUSED), "credit": (_CREDITS,), "day": (_DAYS,), "act": (_OVERTAKEN,),
 }  # fmt: skip
+FILTERS: Mapping[str, str] = {
+    "municipality_code": "z.municipality_code = :municipality_code", "owner": "z.owner = :owner", "fund_code": "z.fund_code = :fund_code",
+    "before": "z.since < :before", "least_yen": "z.yen >= :least_yen",
+}  # fmt: skip
+"""What the queue can be narrowed to beside a kind; ``before`` is an instant or a day."""
 _OWNER = "COALESCE((SELECT c.owner FROM case_owner c WHERE c.case_name = q.name ORDER BY c.id DESC LIMIT 1), '')"
 
 
@@ -153,10 +158,11 @@ def page(
     confirm_before: str,
     scope: Scope = EVERYWHERE,
 ) -> list[CaseRow]:
-    """Open cases in scope, the oldest first, behind (since, name). ``filters``: kind, municipality_code, owner; ``without``: a kind left out."""
+    """Open cases in scope, the oldest first, behind (since, name). ``filters``: kind, and those of FILTERS; ``without``: a kind left out."""
     kinds = _kinds(filters.get("kind"), filters.get("without"))
-    conditions = [f"z.{name} = :{name}" for name in ("municipality_code", "owner") if filters.get(name) is not None]
-    values: dict[str, Any] = {name: filters[name] for name in ("municipality_code", "owner") if filters.get(name) is not None}
+    asked = {name: filters[name] for name in FILTERS if filters.get(name) is not None}
+    conditions = [FILTERS[name] for name in asked]
+    values: dict[str, Any] = {name: int(given or 0) if name.endswith("_yen") else given for name, given in asked.items()}
     if after is not None:
         conditions.append("(z.since > :since OR (z.since = :since AND z.name > :name))")
         values |= {"since": after[0], "name": after[1]}
@@ -179,6 +185,17 @@ def find(connection: Connection, kind: str, name: str, confirm_before: str) -> C
         return None
     found = _rows(connection, (kind,), "WHERE z.name = :name", {"name": name, "confirm_before": confirm_before})
     return found[0] if found else None
+
+
+def find_all(connection: Connection, names: Sequence[str], confirm_before: str) -> list[CaseRow]:
+    """Those of these cases that are open, in one look."""
+    kinds = tuple(kind for kind in _PARTS if any(name.startswith(f"{kind}:") for name in names))
+    values: dict[str, Any] = {f"name{at}": name for at, name in enumerate(names)}
+    if not kinds:
+        return []
+    return _rows(
+        connection, kinds, f"WHERE z.name IN ({', '.join(f':{one}' for one in values)})", {**values, "confirm_before": confirm_before}
+    )
 
 
 def _rows(connection: Connection, kinds: tuple[str, ...], rest: str, values: dict[str, Any]) -> list[CaseRow]:

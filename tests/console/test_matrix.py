@@ -54,6 +54,17 @@ ALLOWED: dict[str, tuple[Cell, ...]] = {
         Cell(f"{_SETTLEMENT}/accept", frozenset({"approve"})),
         Cell(f"{_SETTLEMENT}/drop", frozenset({"approve"})),
     ),
+    "GET /cases": (Cell("cases", is_of_a_town=False),),
+    "POST /cases": (Cell("cases", READERS - {"audit"}, is_of_a_town=False),),
+    "GET /cases/{name:path}": (Cell("cases/transaction:T261120602U"),),
+    "POST /cases/{name:path}": (Cell("cases/transaction:T261120602U", frozenset({"input", "treasury"})),),
+    "GET /approvals": (Cell("approvals", is_of_a_town=False),),
+    "GET /acts/{id:int}": (Cell("acts/1"),),
+    "POST /acts/{id:int}/{step:str}": (
+        Cell("acts/1/approve", frozenset({"approve"})),
+        Cell("acts/1/refuse", frozenset({"review", "approve"})),
+        Cell("acts/1/withdraw", frozenset({"input", "treasury"})),
+    ),
 }
 """Who may use which route, written once more on purpose: a change must be meant twice."""
 CELLS = [(route.split()[0], cell) for route, cells in ALLOWED.items() for cell in cells]

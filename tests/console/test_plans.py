@@ -18,7 +18,8 @@ from tests.store.plans import watched
 
 PAGES = ("", f"days/{DAY}/{CODE}", f"days/{DAY}/{CODE}/funds/601", f"days/{DAY}/{CODE}/funds/601?rows=all", "payments/T2", f"settlements/S{DAY}601",
          f"days/{DAY}/{CODE}/close", f"days/{DAY}/{CODE}/sheet", f"later/{CODE}", f"readiness/{CODE}",
-         *(f"reports/{name}/{CODE}" for name in ("collection", "channels", "ageing", "spans")))  # fmt: skip
+         *(f"reports/{name}/{CODE}" for name in ("collection", "channels", "ageing", "spans")),
+         "cases", "cases?yen=1000&age=1&fund=601", "cases/transaction:TU", "approvals")  # fmt: skip
 
 
 @pytest.fixture

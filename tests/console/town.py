@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from fundlink import desk
+from fundlink.desk.acts import Asked
 from fundlink.domain.records import BankCreditRecord, BillingRecord, ReceiptRecord, SettlementRecord
 from fundlink.store import receipts, vault
 from tests.builders import CODE, INSTITUTION, World, bill, receipt
@@ -79,6 +80,7 @@ def town(world: World) -> Staffed:
     for day in DAYS[:2]:
         assert morning.jobs.close_day(day, CLERK.login, CHIEF.login, municipality=CODE)["closed"], day
     assert morning.jobs.prepare_close(PREPARED, CLERK.login, municipality=CODE)["prepared"]
+    morning.jobs.prepare_act(Asked("accept", "transaction:T261120601D", CLERK.login, "納付者に電話で確認、二度納めたとのこと"))
     return Staffed(morning, secrets)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from fundlink.console.pages import closing, day, home, payment, readiness, reports, settlement, sheet, users
+from fundlink.console.pages import acts, cases, closing, day, home, payment, readiness, reports, settlement, sheet, users
 from fundlink.console.view import Entry
 
 ROUTES: tuple[BaseRoute, ...] = (
@@ -18,6 +18,8 @@ ROUTES: tuple[BaseRoute, ...] = (
     *sheet.ROUTES,
     *payment.ROUTES,
     *settlement.ROUTES,
+    *cases.ROUTES,
+    *acts.ROUTES,
     *reports.ROUTES,
     *readiness.ROUTES,
     *users.ROUTES,
@@ -25,6 +27,8 @@ ROUTES: tuple[BaseRoute, ...] = (
 NAVIGATION: tuple[Entry, ...] = (
     Entry("nav.home", ""),
     Entry("nav.day", "days", "days.read"),
+    Entry("nav.cases", "cases", "cases.read"),
+    Entry("nav.acts", "approvals", "cases.read"),
     Entry("nav.reports", "reports", "days.read"),
     Entry("nav.readiness", "readiness", "readiness.read"),
     Entry("nav.users", "users", "users.read"),

@@ -41,7 +41,7 @@ def home(request: Request) -> Response:
     aged = jobs.ageing(wanted, subjects=LATE_SUBJECTS)
     return show(
         request, "home.html", today=morning["today"], last=morning["last"], towns=towns, town=town, flow=flow(town["yesterday"]),
-        counts=jobs.case_counts(wanted, without=LATER), cases=_first(request, wanted), approvals=_approvals(request, morning["prepared"], wanted),
+        counts=jobs.case_counts(wanted, without=LATER), cases=_first(request, wanted), approvals=approvals(request, morning["prepared"], wanted),
         aged=[row for row in aged["states"] if row["count"]],
     )  # fmt: skip
 
@@ -61,12 +61,12 @@ def later(request: Request) -> Response:
     return show(request, template, number=counts.get(LATER, 0), kind=LATER)
 
 
-def _approvals(request: Request, prepared: list[dict[str, Any]], code: str) -> list[dict[str, Any]]:
+def approvals(request: Request, prepared: list[dict[str, Any]], code: str) -> list[dict[str, Any]]:
     """What was prepared and waits for another person; ``mine`` where this person prepared it, ``yours`` where this person can approve."""
     name, jobs = signature(request), jobs_of(request)
     days = [{"what": "close", "address": f"days/{row['day']}/{code}/close", **row} for row in prepared if row["municipality_code"] == code]
     acts = [
-        {"what": "act", "address": "", "by": act["prepared_by"], "at": act["prepared_at"], "day": "", **act}
+        {**act, "what": "act", "address": f"acts/{act['act_id']}", "by": act["prepared_by"], "at": act["prepared_at"], "day": ""}
         for act in jobs.waiting_acts()
         if act["municipality_code"] == code
     ]

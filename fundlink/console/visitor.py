@@ -7,7 +7,7 @@ Whether a person may act is decided once more by ``pipeline.people`` inside the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,6 +18,9 @@ from fundlink.desk.login import Visitor, permitted
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
 from fundlink.pipeline import Rooms
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Held(NamedTuple):
@@ -74,7 +77,7 @@ def within(request: Request, municipality_code: str) -> None:
         raise HTTPException(404)
 
 
-def found[**P, T](look: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+def found(look: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
     """What a look by name finds; 404 where it finds nothing in scope, whether or not there is such a thing."""
     try:
         return look(*args, **more)

@@ -15,7 +15,8 @@ from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
-from fundlink.desk import acts, bank_accounts, proposals, queue, readiness, reports
+from fundlink.desk import acts, bank_accounts, proposals, queue, reports
+from fundlink.desk import readiness as desk_readiness
 from fundlink.desk import sending as desk_sending
 from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, ConfigurationError
@@ -303,16 +304,16 @@ class Jobs:
 
     def readiness(self, municipality: str | None = None) -> Ticket:
         """What of getting ready stands; reads only."""
-        return readiness.shown(self.rooms, municipality)
+        return desk_readiness.shown(self.rooms, municipality)
 
     def write_readiness(self, municipality: str | None, form: str, out: Path) -> Ticket:
         """Write it to a file; reads only."""
-        return readiness.write(self.rooms, municipality, form, out)
+        return desk_readiness.write(self.rooms, municipality, form, out)
 
-    def declare_readiness(self, asked: readiness.Asked, who: str) -> Ticket:
+    def declare_readiness(self, asked: desk_readiness.Asked, who: str) -> Ticket:
         """A person says how an item stands."""
         with self._stream("desk"):
-            return readiness.declare(self.rooms, asked, who)
+            return desk_readiness.declare(self.rooms, asked, who)
 
     def _rehearsed(self, dry_run: bool) -> AbstractContextManager[None]:
         """With ``dry_run`` everything happens and is taken back."""

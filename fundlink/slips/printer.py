@@ -39,12 +39,14 @@ class TypstPrinter:
         """One PDF, one page a sheet."""
         assert 0 < len(sheets) <= MOST_SHEETS
         told = {"sheets": [sheet._asdict() for sheet in sheets], "fonts": [*FAMILIES, *self._families]}
-        return bytes(self._compiler().compile(format="pdf", sys_inputs={"slips": json.dumps(told, ensure_ascii=False)}))
+        made = self._compiler().compile(format="pdf", sys_inputs={"slips": json.dumps(told, ensure_ascii=False)})
+        assert isinstance(made, bytes)  # a list only where pages are asked for one by one
+        return made
 
     def _compiler(self) -> typst.Compiler:
         held: typst.Compiler | None = getattr(self._own, "compiler", None)
         if held is None:
             folders = [FONTS, *([self._second.parent] if self._second else [])]
-            held = typst.Compiler(str(self._template), root=str(self._template.parent), font_paths=folders, ignore_system_fonts=True)  # type: ignore[list-item]
+            held = typst.Compiler(str(self._template), root=str(self._template.parent), font_paths=folders, ignore_system_fonts=True)  # type: ignore[misc]
             self._own.compiler = held
         return held

@@ -25,11 +25,12 @@ from fastapi.testclient import TestClient
 from fundlink import bootstrap, cli
 from fundlink.api.app import create_app
 from fundlink.connectors.in_memory import InMemoryGateway
+from fundlink.formats.profiles import load_profile
 from tests.crash.points import Out, Points
 
 PATIENCE_S = 120
 # made once, in the process that all others are forked from
-bootstrap.load_profile = cache(bootstrap.load_profile)
+setattr(bootstrap, "load_profile", cache(load_profile))  # noqa: B010  (what bootstrap calls)
 cli.app = typer.main.get_command(cli.app)  # type: ignore[assignment]
 
 
@@ -107,7 +108,7 @@ def aside(act: Callable[[], Any]) -> Any:
             code = 0
         finally:
             if code:
-                sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+                sys.excepthook(*sys.exc_info())
             os._exit(code)
     theirs.close()
     try:
@@ -135,14 +136,14 @@ def _live(work: Work, points: Points, ends: tuple[Connection, int], environment:
         for name in [name for name in os.environ if name.startswith("FUNDLINK_")]:
             del os.environ[name]
         os.environ.update(environment)
-        sys.stdout = Out(points)  # type: ignore[assignment]
+        sys.stdout = Out(points)
         sys.stderr = os.fdopen(2, "w", buffering=1)
         points.watch(ends[0])
-        code = _called(work) if isinstance(work[0], Request) else _commanded(work)  # type: ignore[arg-type]
+        code = _called(work) if isinstance(work[0], Request) else _commanded(work)
         points.at("exit before")
         os.write(ends[1], "\n".join(points.seen).encode())
     except BaseException:  # noqa: BLE001  (the parent reads it)
-        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        sys.excepthook(*sys.exc_info())
     finally:
         os._exit(code)
 

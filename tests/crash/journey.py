@@ -134,7 +134,8 @@ class Journey:
 
     @property
     def _bodies(self) -> dict[str, str]:
-        return self.__dict__.setdefault("_answered", {})
+        held: dict[str, str] = self.__dict__.setdefault("_answered", {})
+        return held
 
     def _done(self, act: Act, verb: str, told: dict[str, Any]) -> Iterator[Said]:
         """What exit 0 of a command promises."""

@@ -32,8 +32,17 @@ MEMORY := $(shell test -w /dev/shm && df -Pk /dev/shm | awk 'NR == 2 && $$4 > 60
 test: $(VENV)/all.ok  ## すべての試験 / every test (SQLite and PostgreSQL)
 	$(MEMORY) $(BIN)/pytest -q -n 2 --dist loadfile
 
-crash: $(VENV)/all.ok  ## どの確定の前後で止めても同じ結果になるか / killed before and after every commit
+KILLS ?= 2000
+ON ?= sqlite
+crash: $(VENV)/all.ok  ## どの書込みの前後で止めても失わず二重にならないか（KILLS=回数 ON=sqlite|postgresql） / killed at every durable step
+	@$(MEMORY) $(BIN)/python -m tests.crash --kills $(KILLS) --database $(ON)
+
+crash-commits: $(VENV)/all.ok  ## どの確定の前後で止めても同じ結果になるか / every act killed before and after each of its commits
 	CRASH=full $(BIN)/pytest -q -n 2 tests/journeys/test_crashes.py
+
+FAULT ?= sync
+crash-disk: $(VENV)/all.ok  ## ディスクの書込み・同期の失敗（FAULT=sync|write|order、strace が要る） / a disk that fails, and the order of syncs
+	@$(MEMORY) $(BIN)/python -m tests.crash --faults $(FAULT)
 
 BILLS ?= 50000
 failover: $(VENV)/all.ok  ## どのプロセスを止めても台帳が同じになるか（BILLS=件数） / any process of the demo killed at any time
@@ -81,4 +90,4 @@ lock:  ## 依存の固定をやり直す（保守者） / re-lock dependencies (
 	uv export -q --no-group dev --no-emit-project --no-header --format requirements-txt -o requirements.lock
 	uv export -q --all-groups --no-emit-project --no-header --format requirements-txt -o requirements-all.lock
 
-.PHONY: help venv demo test check docs screens bench bench-comparators lock crash failover soak soak-defects soak-differential
+.PHONY: help venv demo test check docs screens bench bench-comparators lock crash crash-commits crash-disk failover soak soak-defects soak-differential

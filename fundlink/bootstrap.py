@@ -28,6 +28,7 @@ from fundlink.formats.calendars import load_calendar
 from fundlink.formats.codelists import read_code_list
 from fundlink.formats.profiles import Profile, find_profile, load_profile
 from fundlink.pipeline.rooms import Progress, Rooms
+from fundlink.slips.sheet import Printer
 from fundlink.store import ageing, migrate
 from fundlink.store.engine import Store
 
@@ -116,6 +117,7 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
         sealing_key=cache(lambda: _sealing_key(folder / "keys")),
         clock=_clock(found),
         confirmation_numbers=_numbers(found.seed),
+        printer=cache(lambda: _printer(found)),
         lot=random.Random(found.seed).random if found.seed is not None else random.SystemRandom().random,  # noqa: S311  (asked for)
         folder=folder,
         production=found.environment == "production",
@@ -149,6 +151,19 @@ def _migrated(store: Store) -> None:
     except (sa.exc.OperationalError, sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         cause = str(getattr(error, "orig", error)).splitlines()[0]
         raise ConfigurationError([problem("FL-CFG-001", detail=f"FUNDLINK_DATABASE_URL: {cause}")]) from None
+
+
+def _printer(found: Settings) -> Printer:
+    """What prints slips; a font or a template that is not there is told by the name of its setting."""
+    from fundlink.slips.glyphs import NotAFontError  # noqa: PLC0415 - only those who print pay for it
+    from fundlink.slips.printer import TypstPrinter  # noqa: PLC0415
+
+    if found.slip_template is not None and not found.slip_template.is_file():
+        raise ConfigurationError([problem("FL-CFG-001", detail=f"FUNDLINK_SLIP_TEMPLATE: {found.slip_template}")])
+    try:
+        return TypstPrinter(found.slip_template, found.slip_font)
+    except (OSError, NotAFontError) as error:
+        raise ConfigurationError([problem("FL-CFG-001", detail=f"FUNDLINK_SLIP_FONT: {found.slip_font}")]) from error
 
 
 def _clock(found: Settings) -> Callable[[], dt.datetime]:

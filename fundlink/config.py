@@ -65,6 +65,12 @@ class Settings(BaseSettings):
         default=1_048_576, ge=1024, description="API 本文の上限（一括取込を除く） / API body limit but for bulk intake"
     )
     max_upload_bytes: int = Field(default=2_147_483_648, ge=1024, description="一括取込の上限 / bulk intake limit")
+    slip_font: Path | None = Field(
+        default=None, description="納付書の補助フォント（外字・人名漢字用の TTF / OTF） / second font of slips, for names"
+    )
+    slip_template: Path | None = Field(
+        default=None, description="納付書の紙面（typst）。空なら同梱のもの / layout of slips; empty: the shipped one"
+    )
     session_idle_s: int = Field(default=1_800, ge=60, description="操作がないとログインが切れる秒数 / idle limit of a login")
     session_s: int = Field(default=36_000, ge=60, description="ログインが切れるまでの秒数 / absolute limit of a login")
     step_up_s: int = Field(default=600, ge=30, description="確認コードが有効な秒数（お金の操作） / how long a second factor counts")

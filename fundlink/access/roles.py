@@ -73,6 +73,8 @@ PERMISSIONS = (
     Permission("users.read", "MU", "利用者と役割を見る（棚卸）"),
     Permission("users.prepare", "M", "利用者と役割の変更を準備する"),
     Permission("users.approve", "M", "利用者と役割の変更を承認する"),
+    Permission("readiness.read", "IRATUM", "導入準備の状況を見る"),
+    Permission("readiness.declare", "IRATM", "導入準備の状況を申告する"),
     Permission("keys.change", "M", "API キーを発行・失効する"),
 )
 _LETTERS = {permission.name: permission.letters for permission in PERMISSIONS}

@@ -12,11 +12,12 @@ from fundlink.api.answers import json_answer
 from fundlink.api.callers import Who
 from fundlink.api.context import Api, Here, sent
 from fundlink.api.queries import LIMIT, Limit, Municipality
-from fundlink.api.views import bill_json, payload_of
+from fundlink.api.views import bill_json
 from fundlink.api.wording import described
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
 from fundlink.formats import elqr
+from fundlink.pipeline import printing
 from fundlink.store import lookup
 from fundlink.store.lookup import BillView
 
@@ -67,6 +68,13 @@ def get_qr_svg(api: Here, who: Who, name: str, municipality_code: Municipality =
     )
 
 
+@routes.get("/{name:path}/slip.pdf", **described("bill_slip_pdf"))
+def get_slip_pdf(api: Here, who: Who, name: str, municipality_code: Municipality = None) -> Response:
+    """The payment slip as PDF."""
+    bill = desk.find_bill(api.rooms, name, municipality_code, scope=who.scope)
+    return Response(printing.print_one(api.rooms, bill), media_type="application/pdf", headers={"Cache-Control": "no-store"})
+
+
 @routes.get("/{name:path}", **described("bill"))
 def get_bill(api: Here, who: Who, name: str, municipality_code: Municipality = None) -> Response:
     """One bill with all its slips."""
@@ -77,7 +85,7 @@ def get_bill(api: Here, who: Who, name: str, municipality_code: Municipality = N
 
 
 def _payload(api: Api, bill: BillView) -> str:
-    found = payload_of(api.rooms, bill)
+    found = printing.payload_of(api.rooms, bill)
     if found is None:
         raise ProblemError([problem("FL-API-008")])
     return found

@@ -21,6 +21,7 @@ PERMISSION: dict[str, str] = {
     "bill": "bills.read",
     "bill_qr_png": "bills.read",
     "bill_qr_svg": "bills.read",
+    "bill_slip_pdf": "bills.read",
     "clearings": "clearings.read",
     "days": "days.read",
     "day": "days.read",

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from fundlink.domain.errors import ProblemError
 from fundlink.domain.records import ClearingEntry
-from fundlink.formats.profiles import Profile
 from fundlink.pipeline import Rooms
-from fundlink.pipeline.export import clearing_entry, qr_payload
-from fundlink.store.clearings import FALLBACK_PROFILE, Entry
-from fundlink.store.issued import IssuedSlip
+from fundlink.pipeline.export import clearing_entry
+from fundlink.pipeline.printing import payload_of
+from fundlink.store.clearings import Entry
 from fundlink.store.lookup import BillView
 
 BILL_FIELDS = (
@@ -34,21 +32,6 @@ def bill_json(rooms: Rooms, bill: BillView) -> dict[str, Any]:
         "issue_count": bill.issue_count,
         "qr_payload": payload_of(rooms, bill),
     }
-
-
-def payload_of(rooms: Rooms, bill: BillView) -> str | None:
-    """The 255 digits, or None where nothing is to be paid with them."""
-    if bill.slip_id is None or not bill.total_yen or bill.state == "cancelled" or bill.due_on is None or bill.payable_until is None:
-        return None
-    slip = IssuedSlip(**{name: getattr(bill, name) for name in IssuedSlip._fields})
-    return qr_payload(_profile(rooms, bill.profile), slip)
-
-
-def _profile(rooms: Rooms, name: str) -> Profile:
-    try:
-        return rooms.profile(name)
-    except ProblemError:  # taken away since the bill came; its slip can still be drawn
-        return rooms.profile(FALLBACK_PROFILE)
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:

@@ -65,6 +65,12 @@ ROUTES: dict[str, Row] = {
     "bill": Row("請求の状態・eL 番号・QR の内容・発行の履歴", _BILL, ((200, "請求", "BillDetail"),), (404, 409)),
     "bill_qr_png": Row("eL-QR（PNG）", _BILL, ((200, "画像", "image/png"),), (404, 409)),
     "bill_qr_svg": Row("eL-QR（SVG）", _BILL, ((200, "画像", "image/svg+xml"),), (404, 409)),
+    "bill_slip_pdf": Row(
+        "納付書（PDF）",
+        _BILL + "ゲートウェイに登録された未納の請求だけを印刷する。フォントにない文字があれば、その文字を示して断る。",
+        ((200, "納付書", "application/pdf"),),
+        (404, 409),
+    ),
     "clearings": Row(
         "消込の連続取得",
         "entry_number の昇順。next を保存し、次回 after に渡す。どの next からでも何度でもやり直せる。",

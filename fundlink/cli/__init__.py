@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from fundlink import __version__
-from fundlink.cli import absence, accounts, admin, books, cases, messages, settling, tools, upkeep, users, verbs
+from fundlink.cli import absence, accounts, admin, books, cases, messages, reports, settling, slips, tools, upkeep, users, verbs
 from fundlink.domain.errors import BusyError, ConfigurationError, FundlinkError, NotKeptError, OutcomeUnknownError, ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
 
@@ -33,6 +33,8 @@ verbs.register(app)
 messages.register(app)
 absence.register(app)
 books.register(app)
+slips.register(app)
+reports.register(app)
 admin.register(app)
 settling.register(app)
 accounts.register(app)

@@ -73,7 +73,8 @@ def move(path: Path, folder: Path) -> Path:
 
 
 def put(path: Path, content: Iterable[bytes], *, mode: int = 0o640) -> None:
-    """Write a file so that a reader sees all of it or nothing; it is on the disk when this returns."""
+    """Write a file so that a reader sees all of it or nothing; it is on the disk, under its name, when this returns."""
+    new = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:
@@ -87,3 +88,14 @@ def put(path: Path, content: Iterable[bytes], *, mode: int = 0o640) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+    for folder in (path.parent, *(folder.parent for folder in new)):
+        _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """A name is on the disk only when its folder is."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -78,6 +78,17 @@ class Words:
         """
         return f"{number:,}" if self._at else f"{number:,} 件"
 
+    def measure(self, value: int, unit: str) -> str:
+        """A number of a report.
+
+        >>> Words("ja").measure(987, "permille"), Words("ja").measure(35, "tenths"), Words("en").measure(1200, "count")
+        ('98.7%', '3.5 日', '1,200')
+        """
+        if unit == "count":
+            return self.count(value)
+        tenths = f"{value // 10}.{value % 10}"
+        return f"{tenths}%" if unit == "permille" else f"{tenths} days" if self._at else f"{tenths} 日"
+
     def date(self, day: str) -> str:
         """A day as people say it.
 

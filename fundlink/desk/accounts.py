@@ -44,7 +44,7 @@ class NewAccount(NamedTuple):
 
 def first_admin(rooms: Rooms, new: NewAccount) -> dict[str, Any]:
     """Register the first administrator, once; FL-AUTH-008 afterwards. The set-up secret is told here and nowhere else."""
-    _understood(new._replace(roles=("admin",)))
+    check(new._replace(roles=("admin",)))
     with rooms.store.together() as connection:
         access_persons.begin_change(connection)
         if access_persons.any_real(connection):
@@ -54,14 +54,15 @@ def first_admin(rooms: Rooms, new: NewAccount) -> dict[str, Any]:
 
 def add(rooms: Rooms, new: NewAccount, who: str, approved_by: str) -> dict[str, Any]:
     """Register an account. Roles take two administrators; the one that is alone may register the second administrator only."""
-    _understood(new)
+    check(new)
     with rooms.store.together() as connection:
         access_persons.begin_change(connection)
         by = _administrators(rooms, connection, (who, approved_by), new)
         return _register(rooms, connection, new, by)
 
 
-def _understood(new: NewAccount) -> None:
+def check(new: NewAccount) -> None:
+    """Raise UsageError (or FL-AUTH-005) for an account that cannot be."""
     if not _LOGIN(folded(new.login)) or not _PERSON(new.person_id) or not new.name.strip():
         raise UsageError("利用者名（英小文字・数字・._- の 3〜40 字）、職員番号（英数字とハイフン）、氏名を指定してください。")
     _roles_fit(new.roles)

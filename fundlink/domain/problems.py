@@ -491,6 +491,30 @@ CATALOGUE: dict[str, Meaning] = {
         "Correct widths or code maps of the profile and export again; the files of other profiles were handed over.",
     ),
     # --- eL-QR
+    "FL-SLP-001": _error(
+        "納付書のフォントにない文字があります（{characters}）。",
+        "The fonts of the slip lack these characters ({characters}).",
+        "元のシステムで別の字にするか、その字のあるフォントを FUNDLINK_SLIP_FONT に指定してください。",
+        "Choose another character in the core system, or set FUNDLINK_SLIP_FONT to a font that has it.",
+    ),
+    "FL-SLP-002": _error(
+        "この請求の納付書は印刷できません（状態: {state}）。",
+        "No slip can be printed for this bill (state: {state_en}).",
+        "ゲートウェイに登録された未納の請求だけを印刷します。送信前なら `fundlink submit` のあとで印刷してください。",
+        "Only bills that the gateway knows and nobody paid are printed; run `fundlink submit` first if it was not sent.",
+    ),
+    "FL-SLP-003": _error(
+        "取り込んだファイルから氏名・住所を読み直せません。",
+        "Name and address cannot be read from the kept file again.",
+        "取り込んだときの様式（プロファイル）を戻してから印刷してください。",
+        "Put the profile that the file was read with back.",
+    ),
+    "FL-SLP-004": _error(
+        "支払期限を過ぎているため、納付書を印刷できません。",
+        "The payment limit has passed: no slip can be printed.",
+        "新しい支払期限で請求を出し直してください。",
+        "Send the bill again with a new payment limit.",
+    ),
     "FL-ELQ-001": _error(
         "255 桁の数字ではありません（{actual} 桁）。", "Not 255 digits ({actual} found).", "読み取り直してください。", "Scan it again."
     ),

@@ -15,7 +15,7 @@ from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
-from fundlink.desk import acts, bank_accounts, proposals, queue
+from fundlink.desk import acts, bank_accounts, proposals, queue, readiness, reports
 from fundlink.desk import sending as desk_sending
 from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, ConfigurationError
@@ -23,7 +23,7 @@ from fundlink.domain.problems import Problem
 from fundlink.domain.scope import EVERYWHERE, Scope
 from fundlink.domain.values import is_municipality_code
 from fundlink.jobs.tasks import Task, Workers
-from fundlink.pipeline import Rooms, Ticket, absence, bank, closing, glance, papers, unpaid
+from fundlink.pipeline import Rooms, Ticket, absence, bank, closing, glance, papers, printing, unpaid
 from fundlink.pipeline.days import show_day
 from fundlink.pipeline.papers import Asked
 from fundlink.store import vault
@@ -282,6 +282,37 @@ class Jobs:
     def paper(self, asked: Asked, form: str, out: Path) -> Ticket:
         """Write a paper of the treasurer's office to a file; reads only."""
         return papers.write(self.rooms, asked, form, out)
+
+    def print_slip(self, bill: str, municipality: str | None, out: Path) -> Ticket:
+        """The payment slip of one bill into a file; reads only."""
+        found = desk.find_bill(self.rooms, bill, municipality)
+        core_files.put(out, [printing.print_one(self.rooms, found)], mode=0o600)
+        return {"files": [str(out)], "slips": 1, "yen": found.total_yen, "skipped": 0, "not_printed": 0, "problems": []}
+
+    def print_fund(self, fund_code: str, municipality: str | None, out: Path) -> Ticket:
+        """The payment slips of a fund into files of a folder; reads only."""
+        return printing.print_fund(self.rooms, printing.Asked(fund_code, municipality), out)
+
+    def report(self, name: str, municipality: str | None = None) -> Ticket:
+        """A report as a screen shows it; reads only."""
+        return reports.shown(self.rooms, name, municipality)
+
+    def write_report(self, name: str, municipality: str | None, form: str, out: Path) -> Ticket:
+        """Write a report to a file; reads only."""
+        return reports.write(self.rooms, name, municipality, form, out)
+
+    def readiness(self, municipality: str | None = None) -> Ticket:
+        """What of getting ready stands; reads only."""
+        return readiness.shown(self.rooms, municipality)
+
+    def write_readiness(self, municipality: str | None, form: str, out: Path) -> Ticket:
+        """Write it to a file; reads only."""
+        return readiness.write(self.rooms, municipality, form, out)
+
+    def declare_readiness(self, asked: readiness.Asked, who: str) -> Ticket:
+        """A person says how an item stands."""
+        with self._stream("desk"):
+            return readiness.declare(self.rooms, asked, who)
 
     def _rehearsed(self, dry_run: bool) -> AbstractContextManager[None]:
         """With ``dry_run`` everything happens and is taken back."""

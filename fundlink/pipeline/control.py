@@ -1,6 +1,6 @@
 """The control identities of a run: receipts = matched + suspense, and registered = paid + unpaid + cancelled + expired.
 
-Called by reconcile and closing. A breach is a problem with its place; nothing stops, and nothing is repaired here.
+Called by reconcile and closing; what reports by month read is counted on at the same time. A breach is a problem with its place; nothing stops, and nothing is repaired here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fundlink.domain.problems import Problem, problem
 from fundlink.domain.states import SLIP_PARTS, crossing_events
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile.outcomes import PAYING
-from fundlink.store import control
+from fundlink.store import control, months
 from fundlink.store.standings import Rules, Standing, standings
 
 _RULES = Rules(tuple(PAYING), dict(SLIP_PARTS), tuple(crossing_events()))
@@ -28,6 +28,7 @@ class Checked(NamedTuple):
 
 def check(rooms: Rooms, connection: Connection, municipality: str | None = None) -> Checked:
     """Both identities. The caller holds the states (``bills.hold_states``) and writes: the counts go on from where they were."""
+    months.count_on(connection, PAYING, rooms.now())
     slips = [row for row in standings(connection, _RULES, rooms.now()) if municipality in (None, row.municipality_code)]
     payments = {row.municipality_code: row for row in control.controls(connection, PAYING) if municipality in (None, row.municipality_code)}
     codes = sorted({*payments, *(row.municipality_code for row in slips)})

@@ -16,6 +16,7 @@ from fundlink.connectors.gateway import Gateway
 from fundlink.connectors.identity import Signer
 from fundlink.domain.calendar import CalendarProfile
 from fundlink.formats.profiles import Profile
+from fundlink.slips.sheet import Printer
 from fundlink.store.engine import Store
 
 Ticket = dict[str, Any]
@@ -53,6 +54,7 @@ class Rooms:
     sealing_key: Callable[[], bytes]  # 256 bits that seal second factors and sign forms
     clock: Callable[[], dt.datetime]
     confirmation_numbers: Callable[[int], Sequence[str]]
+    printer: Callable[[], Printer]  # of payment slips
     lot: Callable[[], float]  # a number in 0..1, for waits that must not fall together
     folder: Path
     production: bool

@@ -204,6 +204,19 @@ def count(
     return {str(kind): int(number) for kind, number in found}
 
 
+def ages(connection: Connection, municipality_code: str, edges: tuple[str, str, str], without: str) -> list[tuple[str, int, int, int]]:
+    """(kind, age, cases, yen): open cases of a municipality by age, 0 for those since the first of the days ``edges`` or later, 3 for the oldest."""
+    age = "CASE WHEN SUBSTR(k.since, 1, 10) >= :a THEN 0 WHEN SUBSTR(k.since, 1, 10) >= :b THEN 1 WHEN SUBSTR(k.since, 1, 10) >= :c THEN 2 ELSE 3 END"
+    found = bulk.rows(
+        connection,
+        f"""SELECT q.kind, q.age, COUNT(*), COALESCE(SUM(q.yen), 0) FROM (
+              SELECT k.kind, {age} AS age, k.yen FROM ({_queue(_kinds(None, without))}) k WHERE k.municipality_code = :code) q
+            GROUP BY q.kind, q.age ORDER BY q.kind, q.age""",
+        code=municipality_code, a=edges[0], b=edges[1], c=edges[2],
+    )  # fmt: skip
+    return [(str(kind), int(age), int(count), int(yen)) for kind, age, count, yen in found]
+
+
 def assign(connection: Connection, name: str, owner: str, *, by: str, at: str) -> None:
     """Give a case to somebody; an empty owner gives it back."""
     bulk.insert_rows(connection, "case_owner", ("case_name", "owner", "assigned_by", "at"), [(name, owner, by, at)])

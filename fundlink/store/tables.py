@@ -641,6 +641,36 @@ class SlipTotal(SQLModel, table=True):
     until_id: int = Field(sa_type=sa.BigInteger)  # the newest slip of the municipality that is counted in it
 
 
+class MonthTotal(SQLModel, table=True):
+    """Bills by the month they are due, what was paid of them, and payments by month and channel; the newest row counts."""
+
+    __tablename__ = "month_total"
+    __table_args__ = (sa.Index("month_total_by_part", "municipality_code", "part", "fund_code", "month", "channel", "id"),)
+    id: int = _key()
+    municipality_code: str
+    part: str  # billed | paid (both by the month a bill is due) | collected (by the month a payment was booked)
+    fund_code: str
+    month: str  # YYYY-MM, '' for a bill that is due on no day
+    channel: str  # of collected only
+    number: int = Field(sa_type=sa.BigInteger)
+    yen: int = Field(sa_type=Yen)
+
+
+class ReadinessDeclaration(SQLModel, table=True):
+    """What a person declares about a municipality or one of its departments getting ready; the newest row of an item counts."""
+
+    __tablename__ = "readiness_declaration"
+    __table_args__ = (sa.Index("readiness_declaration_by_item", "municipality_code", "department_code", "item", "id"),)
+    id: int = _key()
+    municipality_code: str
+    department_code: str  # '' = the municipality as a whole
+    item: str
+    done: int
+    note: str
+    by: str
+    at: str
+
+
 class DayState(SQLModel, table=True):
     """Totals and state of one business day and fund; the newest row counts."""
 
@@ -1092,6 +1122,27 @@ class Idempotency(SQLModel, table=True):
     request_sha256: str
     status: int
     answer: str
+    at: str
+
+
+class AccessProposal(SQLModel, table=True):
+    """A change of accounts or roles that one administrator prepared at the console."""
+
+    __tablename__ = "access_proposal"
+    id: int = _key()
+    kind: str  # add | roles | reset
+    content: str  # canonical JSON: everything that will be carried out
+    prepared_by: str
+    at: str
+
+
+class AccessProposalEnd(SQLModel, table=True):
+    """What became of it; a proposal has one end."""
+
+    __tablename__ = "access_proposal_end"
+    proposal_id: int = Field(sa_column=sa.Column(BigKey, sa.ForeignKey("access_proposal.id"), primary_key=True, autoincrement=False))
+    event: str  # approved | dropped
+    by: str
     at: str
 
 

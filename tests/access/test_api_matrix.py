@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "bill": READERS,
     "bill_qr_png": READERS,
     "bill_qr_svg": READERS,
+    "bill_slip_pdf": READERS,
     "clearings": READERS - {"input"},
     "days": READERS,
     "day": READERS,
@@ -107,6 +108,7 @@ def asked(stage: Stage, name: str, place: Place, shown: str | None) -> Told:
         "profiles": "/v1/profiles", "intakes": "/v1/intakes", "intake": f"/v1/intakes/{place.intake}",
         "intake_result": f"/v1/intakes/{place.intake}/result", "bills": f"/v1/bills{where}", "bill": f"/v1/bills/{place.bill}",
         "bill_qr_png": f"/v1/bills/{place.bill}/qr.png", "bill_qr_svg": f"/v1/bills/{place.bill}/qr.svg",
+        "bill_slip_pdf": f"/v1/bills/{place.bill}/slip.pdf",
         "clearings": f"/v1/clearings{where}", "days": f"/v1/days{where}", "day": f"/v1/days/{DAY}{where}", "cases": f"/v1/cases{where}",
         "healthz": "/healthz", "readyz": "/readyz", "metrics": "/metrics",
     }  # fmt: skip

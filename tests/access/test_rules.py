@@ -129,7 +129,14 @@ def test_no_role_prepares_and_approves_the_same_money_and_admin_has_none() -> No
     for permission in roles.PERMISSIONS:
         writes = not permission.name.endswith(".read")
         assert not (writes and "U" in permission.letters), "監査 only reads"
-        assert "M" not in permission.letters or permission.name.split(".")[0] in ("users", "keys", "profile", "profiles", "audit")
+        assert "M" not in permission.letters or permission.name.split(".")[0] in (
+            "users",
+            "keys",
+            "profile",
+            "profiles",
+            "audit",
+            "readiness",
+        )
         assert "V" not in permission.letters or not permission.name.endswith(".approve")
 
 

@@ -113,7 +113,7 @@ def test_the_description_is_whole(vendor: Vendor) -> None:
         ("GET", "/v1/days/{day}"), ("GET", "/v1/intakes"), ("POST", "/v1/intakes"), ("GET", "/v1/intakes/{intake_id}"),
         ("GET", "/v1/intakes/{intake_id}/result"), ("GET", "/v1/bills"), ("GET", "/v1/bills/{name}"), ("PUT", "/v1/bills/{name}"),
         ("GET", "/v1/bills/{name}/qr.png"), ("GET", "/v1/bills/{name}/qr.svg"), ("POST", "/v1/bills/{name}/cancel"),
-        ("POST", "/v1/bills/{name}/reissue"),
+        ("POST", "/v1/bills/{name}/reissue"), ("GET", "/v1/bills/{name}/slip.pdf"),
     }  # fmt: skip
     named = told["components"]["schemas"]
     assert _references(told) <= set(named)

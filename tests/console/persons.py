@@ -125,3 +125,8 @@ def log_in(page: Page, address: str, staffed: Staffed, person: Person) -> None:
     page.get_by_label("確認コード").fill(staffed.code(person))
     page.get_by_role("button", name="ログイン").click()
     page.wait_for_url(address)
+
+
+def register_more(staffed: Staffed, person: Person) -> None:
+    """One more person of a test's own."""
+    staffed.secrets[person.login] = _set_up(staffed.world.jobs.rooms, person)

@@ -30,6 +30,8 @@ PAGES: dict[str, str] = {
     "close": f"days/{PREPARED}/{CODE}/close",
     "close-untied": f"days/{SHORT}/{CODE}/close",
     "day-sheet": f"days/2026-11-10/{CODE}/sheet",
+    **{f"report-{name}": f"reports/{name}/{CODE}" for name in ("collection", "channels", "ageing", "spans")},
+    "readiness": f"readiness/{CODE}",
     "failure": "payments/nobody",
     "sessions": "account/sessions",
     "password": "account/password",

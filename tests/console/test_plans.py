@@ -17,7 +17,8 @@ from tests.store.grown import LARGE, WHOLE
 from tests.store.plans import watched
 
 PAGES = ("", f"days/{DAY}/{CODE}", f"days/{DAY}/{CODE}/funds/601", f"days/{DAY}/{CODE}/funds/601?rows=all", "payments/T2", f"settlements/S{DAY}601",
-         f"days/{DAY}/{CODE}/close", f"days/{DAY}/{CODE}/sheet", f"later/{CODE}")  # fmt: skip
+         f"days/{DAY}/{CODE}/close", f"days/{DAY}/{CODE}/sheet", f"later/{CODE}", f"readiness/{CODE}",
+         *(f"reports/{name}/{CODE}" for name in ("collection", "channels", "ageing", "spans")))  # fmt: skip
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def rooms(store: Store, gateway: Gateway, clock: Callable[[], datetime], folder:
         "store": store, "profile": _profiles(), "calendar": _calendar(), "codes": bootstrap.code_words, "gateway": gateway, "signer": _signer,
         "trust": PinnedTrust(), "clock": clock, "confirmation_numbers": lambda _size: [], "folder": folder, "production": False,
         "chunk_rows": 10_000, "message_records": 10_000, "progress": bootstrap._silent, "lot": Random(folder.name).random,
-        "sealing_key": lambda: bytes(32),
+        "sealing_key": lambda: bytes(32), "printer": lambda: bootstrap._printer(Settings()),
     }  # fmt: skip
     return Rooms(**{name: value for name, value in found.items() if name in Rooms.__dataclass_fields__})
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from fundlink.console.pages import closing, day, home, payment, settlement, sheet
+from fundlink.console.pages import closing, day, home, payment, readiness, reports, settlement, sheet, users
 from fundlink.console.view import Entry
 
 ROUTES: tuple[BaseRoute, ...] = (
@@ -18,8 +18,14 @@ ROUTES: tuple[BaseRoute, ...] = (
     *sheet.ROUTES,
     *payment.ROUTES,
     *settlement.ROUTES,
+    *reports.ROUTES,
+    *readiness.ROUTES,
+    *users.ROUTES,
 )
 NAVIGATION: tuple[Entry, ...] = (
     Entry("nav.home", ""),
     Entry("nav.day", "days", "days.read"),
+    Entry("nav.reports", "reports", "days.read"),
+    Entry("nav.readiness", "readiness", "readiness.read"),
+    Entry("nav.users", "users", "users.read"),
 )

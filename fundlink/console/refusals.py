@@ -23,7 +23,7 @@ _WORDS = {"FL-AUTH-001": "ended", "FL-AUTH-011": "stale", 404: "missing", 403: "
 """The heading of a failure, by its code or its status."""
 
 
-def failure(request: Request, word: str, status: int, problems: list[dict[str, Any]] | None = None, *, way: str = "") -> Response:
+def failure(request: Request, word: str, status: int, *, problems: list[dict[str, Any]] | None = None, way: str = "") -> Response:
     """A page of a failure by its word; ``way`` is where it goes on."""
     return show(request, "failure.html", status=status, word=word, problems=problems or [], way=way)
 
@@ -38,7 +38,7 @@ def _told(request: Request, problems: list[dict[str, Any]], *, way: str = "") ->
     status = STATUS.get(code, 422)
     if status == 404:  # the same words as for what belongs to others: nobody learns what there is
         return failure(request, "missing", status)
-    return failure(request, _WORDS.get(code) or _WORDS.get(status, "refused"), status, problems, way=way)
+    return failure(request, _WORDS.get(code) or _WORDS.get(status, "refused"), status, problems=problems, way=way)
 
 
 def refused(request: Request, error: Exception) -> Response:

@@ -18,6 +18,7 @@ from tests.console.town import PREPARED, TWO_ANSWERS, YESTERDAY, key
 PERSONS = (*OF_A_ROLE, ADMIN)
 EVERYBODY = frozenset({"input", "review", "approve", "treasury", "audit", "admin"})
 READERS = EVERYBODY - {"admin"}
+ADMINS = frozenset({"admin"})
 OPEN = {"GET /login", "POST /login", "GET /setup", "POST /setup", "POST /setup/confirm"}
 """Whoever comes; what they do is looked at in tests/access."""
 OWN = {"POST /logout", "GET /account/password", "POST /account/password", "GET /account/sessions", "POST /account/sessions/end",
@@ -65,6 +66,20 @@ ALLOWED: dict[str, tuple[Cell, ...]] = {
         Cell("acts/1/refuse", frozenset({"review", "approve"})),
         Cell("acts/1/withdraw", frozenset({"input", "treasury"})),
     ),
+    "GET /reports": (Cell("reports", is_of_a_town=False),),
+    "GET /reports/{name}/{code}": (Cell(f"reports/collection/{CODE}"),),
+    "GET /reports/{name}/{code}/{file}": (Cell(f"reports/collection/{CODE}/collection.csv"),),
+    "GET /readiness": (Cell("readiness", EVERYBODY, is_of_a_town=False),),
+    "GET /readiness/{code}": (Cell(f"readiness/{CODE}", EVERYBODY),),
+    "GET /readiness/{code}/list.{form}": (Cell(f"readiness/{CODE}/list.csv", EVERYBODY),),
+    "POST /readiness/{code}/declare": (Cell(f"readiness/{CODE}/declare", frozenset({"admin", "approve", "input", "review", "treasury"})),),
+    "GET /users": (Cell("users", frozenset({"admin", "audit"}), is_of_a_town=False),),
+    "GET /keys": (Cell("keys", frozenset({"admin", "audit"}), is_of_a_town=False),),
+    "POST /users/propose/{kind}": (Cell("users/propose/roles", ADMINS, is_of_a_town=False),),
+    "POST /users/waiting/{number:int}/{step}": (Cell("users/waiting/999/approve", ADMINS, is_of_a_town=False),),
+    "POST /users/disable": (Cell("users/disable", ADMINS, is_of_a_town=False),),
+    "POST /keys/add": (Cell("keys/add", ADMINS, is_of_a_town=False),),
+    "POST /keys/{prefix}/revoke": (Cell("keys/nothing/revoke", ADMINS, is_of_a_town=False),),
 }
 """Who may use which route, written once more on purpose: a change must be meant twice."""
 CELLS = [(route.split()[0], cell) for route, cells in ALLOWED.items() for cell in cells]

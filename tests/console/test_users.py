@@ -31,8 +31,7 @@ def admins(desk: Desk, staffed: Staffed) -> Desk:
 
 
 def _waiting(desk: Desk) -> str:
-    found: list[str] = re.findall(r"users/waiting/(\d+)/drop", desk.get("users").text)
-    return found[-1]
+    return str(re.findall(r"users/waiting/(\d+)/drop", desk.get("users").text)[-1])
 
 
 def test_an_account_takes_two_administrators(admins: Desk, town: World) -> None:

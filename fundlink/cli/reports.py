@@ -20,13 +20,18 @@ def report(
     as_json: Json = False,
 ) -> int:
     """集計を出す（収納率、収納方法の内訳、案件の待ち日数、合うまでの日数）。"""
+    from fundlink.desk import reports
     from fundlink.domain.errors import UsageError
     from fundlink.formats.papers import FORMS
 
     if form not in FORMS:
         raise UsageError(f"--form は {' | '.join(FORMS)} のどれかです。")
     with jobs() as work:
-        told = work.report(name, municipality) if out is None else work.write_report(name, municipality, form, out)
+        told = (
+            reports.shown(work.rooms, name, municipality)
+            if out is None
+            else reports.write(work.rooms, name, municipality, form=form, out=out)
+        )
     emit(told, as_json=as_json, words=_table if out is None else _written)
     return 0
 

@@ -1,6 +1,6 @@
 """Getting ready (導入準備): what has to stand before a municipality takes its first payment, what does, and who said so.
 
-Called by jobs for cli and console. The items are rows of ``readiness.toml``; what the database knows is derived each time it is asked
+Called by console. The items are rows of ``readiness.toml``; what the database knows is derived each time it is asked
 for, the rest is declared by a person, with an audit entry. As a paper it is what a progress survey asks of a municipality.
 """
 
@@ -158,7 +158,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def write(rooms: Rooms, municipality: str | None, form: str, out: Path) -> dict[str, Any]:
+def write(rooms: Rooms, municipality: str | None, *, form: str, out: Path) -> dict[str, Any]:
     """Write the list to a file."""
     told = shown(rooms, municipality)
     places = [("", told["items"]), *((one["department_code"], one["items"]) for one in told["departments"])]

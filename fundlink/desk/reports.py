@@ -1,6 +1,6 @@
 """Reports (集計): how much of what was billed is paid, by which channel, how old open cases are, how long days took to tie and close.
 
-Called by jobs for cli and console. Each is read from maintained totals or from rows a day, never from rows a bill; a report is a Paper
+Called by cli and console. Each is read from maintained totals or from rows a day, never from rows a bill; a report is a Paper
 (so it is written like every paper of the house) with the bars that a screen draws of it.
 """
 
@@ -72,7 +72,7 @@ def shown(rooms: Rooms, name: str, municipality: str | None = None) -> dict[str,
     }  # fmt: skip
 
 
-def write(rooms: Rooms, name: str, municipality: str | None, form: str, out: Path) -> dict[str, Any]:
+def write(rooms: Rooms, name: str, municipality: str | None, *, form: str, out: Path) -> dict[str, Any]:
     """Write a report to a file; what it is and how many rows it has."""
     paper = _made(rooms, name, municipality).paper
     written = Written(paper)

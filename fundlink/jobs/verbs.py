@@ -15,8 +15,7 @@ from typing import Any
 
 from fundlink import bootstrap, desk, pipeline
 from fundlink.connectors import core_files
-from fundlink.desk import acts, bank_accounts, proposals, queue, reports
-from fundlink.desk import readiness as desk_readiness
+from fundlink.desk import acts, bank_accounts, proposals, queue
 from fundlink.desk import sending as desk_sending
 from fundlink.desk import settling as desk_settling
 from fundlink.domain.errors import BusyError, ConfigurationError
@@ -293,27 +292,6 @@ class Jobs:
     def print_fund(self, fund_code: str, municipality: str | None, out: Path) -> Ticket:
         """The payment slips of a fund into files of a folder; reads only."""
         return printing.print_fund(self.rooms, printing.Asked(fund_code, municipality), out)
-
-    def report(self, name: str, municipality: str | None = None) -> Ticket:
-        """A report as a screen shows it; reads only."""
-        return reports.shown(self.rooms, name, municipality)
-
-    def write_report(self, name: str, municipality: str | None, form: str, out: Path) -> Ticket:
-        """Write a report to a file; reads only."""
-        return reports.write(self.rooms, name, municipality, form, out)
-
-    def readiness(self, municipality: str | None = None) -> Ticket:
-        """What of getting ready stands; reads only."""
-        return desk_readiness.shown(self.rooms, municipality)
-
-    def write_readiness(self, municipality: str | None, form: str, out: Path) -> Ticket:
-        """Write it to a file; reads only."""
-        return desk_readiness.write(self.rooms, municipality, form, out)
-
-    def declare_readiness(self, asked: desk_readiness.Asked, who: str) -> Ticket:
-        """A person says how an item stands."""
-        with self._stream("desk"):
-            return desk_readiness.declare(self.rooms, asked, who)
 
     def _rehearsed(self, dry_run: bool) -> AbstractContextManager[None]:
         """With ``dry_run`` everything happens and is taken back."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from python_calamine import CalamineWorkbook
 
+from fundlink.desk import readiness, reports
 from fundlink.desk.reports import REPORTS
 from tests.builders import CODE, World
 from tests.console.persons import Desk
@@ -25,7 +26,7 @@ def test_a_report_has_picture_table_and_files(page: Desk, town: World) -> None:
         answer = page.get(f"reports/{name}/{CODE}")
         assert answer.status_code == 200
         assert re.search(r"<title id=.*?<desc id=", answer.text, re.DOTALL), name
-        told = town.jobs.report(name, CODE)
+        told = reports.shown(town.jobs.rooms, name, CODE)
         assert answer.text.count("<tr>") == len(told["rows"]) + 2
         csv = page.get(f"reports/{name}/{CODE}/{name}.csv")
         assert csv.content.startswith("\ufeff".encode())
@@ -39,7 +40,7 @@ def test_a_report_has_picture_table_and_files(page: Desk, town: World) -> None:
 
 
 def test_getting_ready_is_derived_where_it_can_be_and_declared_where_not(page: Desk, town: World, tmp_path: Path) -> None:
-    before = {row["item"]: row["done"] for row in town.jobs.readiness(CODE)["items"]}
+    before = {row["item"]: row["done"] for row in readiness.shown(town.jobs.rooms, CODE)["items"]}
     assert before == {
         "file": True,
         "funds": True,
@@ -54,11 +55,11 @@ def test_getting_ready_is_derived_where_it_can_be_and_declared_where_not(page: D
     assert done.status_code == 200
     assert "申告を記録しました" in done.text
     assert "3 枚を読み取った" in done.text
-    (department,) = [one for one in town.jobs.readiness(CODE)["departments"] if one["department_code"] == "110"]
+    (department,) = [one for one in readiness.shown(town.jobs.rooms, CODE)["departments"] if one["department_code"] == "110"]
     assert [row["item"] for row in department["items"] if row["done"]] == ["reading_test"]
     assert town.sql("SELECT COUNT(*) FROM audit WHERE act = 'readiness.declare'") == [(1,)]
     page.post(f"readiness/{CODE}/declare", data={**asked, "state": "open"})
-    (department,) = [one for one in town.jobs.readiness(CODE)["departments"] if one["department_code"] == "110"]
+    (department,) = [one for one in readiness.shown(town.jobs.rooms, CODE)["departments"] if one["department_code"] == "110"]
     assert department["done"] == 0
     for wrong in ({"item": "file", "department": ""}, {"item": "reading_test", "department": ""}, {"item": "contract", "department": "110"},
                   {"item": "reading_test", "department": "11x"}):  # fmt: skip

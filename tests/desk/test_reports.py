@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from python_calamine import CalamineWorkbook
 
+from fundlink.desk import reports
 from fundlink.desk.reports import REPORTS
 from fundlink.domain.errors import ProblemError, UsageError
 from tests.books.days import a_closed_day, settled
@@ -85,16 +86,16 @@ def _rows(told: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_what_the_reports_say(world: World) -> None:
     a_closed_day(world, receipt("TU", "9" * 20, "000000"))
-    (collection,) = _rows(world.jobs.report("collection"))
+    (collection,) = _rows(reports.shown(world.jobs.rooms, "collection"))
     assert (collection["billed_count"], collection["paid_count"], collection["paid_yen"]) == (5, 1, 1001)
     assert collection["unpaid_yen"] == collection["billed_yen"] - 1001
     assert collection["rate_percent"] == f"{1001 * 1000 // collection['billed_yen'] / 10:.1f}"
-    (channel,) = _rows(world.jobs.report("channels"))
+    (channel,) = _rows(reports.shown(world.jobs.rooms, "channels"))
     assert (channel["month"], channel["transactions"], channel["yen"]) == (DAY[:7], 1, 1001)
-    ageing = world.at("2027-01-20T09:00:00").jobs.report("ageing")
+    ageing = reports.shown(world.at("2027-01-20T09:00:00").jobs.rooms, "ageing")
     assert [(row["kind"], row["age"], row["cases"]) for row in _rows(ageing)] == [("納付", "31〜90 日", 1)]
     assert [bar["value"] for bar in ageing["bars"]] == [0, 0, 1, 0]
-    (span,) = _rows(world.jobs.report("spans"))
+    (span,) = _rows(reports.shown(world.jobs.rooms, "spans"))
     today = int(world.jobs.rooms.today()[8:]) - int(DAY[8:])
     assert (span["month"], span["days"], span["tied_longest"], span["closed_longest"]) == (DAY[:7], 1, str(today), str(today))
 
@@ -103,9 +104,9 @@ def test_what_the_reports_say(world: World) -> None:
 def test_a_report_is_written_in_every_form(world: World, tmp_path: Path, name: str) -> None:
     a_closed_day(world, receipt("TU", "9" * 20, "000000"))
     settled(world, 1001)
-    told = world.jobs.report(name)
+    told = reports.shown(world.jobs.rooms, name)
     for form in ("csv", "xlsx", "json"):
-        written = world.jobs.write_report(name, CODE, form, tmp_path / f"x.{form}")
+        written = reports.write(world.jobs.rooms, name, CODE, form=form, out=tmp_path / f"x.{form}")
         assert written["rows"] == len(told["rows"]) > 0
         assert written["foot"] == told["foot"]
     lines = list(csv.reader((tmp_path / "x.csv").read_text(encoding="utf-8-sig").splitlines()))
@@ -118,7 +119,7 @@ def test_a_report_is_written_in_every_form(world: World, tmp_path: Path, name: s
 def test_a_report_that_there_is_not(world: World) -> None:
     world.intake([bill(1)])
     with pytest.raises(UsageError):
-        world.jobs.report("nothing")
+        reports.shown(world.jobs.rooms, "nothing")
     with pytest.raises(ProblemError) as told:
-        world.jobs.report("collection", "990027")
+        reports.shown(world.jobs.rooms, "collection", "990027")
     assert told.value.problems[0].code == "FL-MUN-003"

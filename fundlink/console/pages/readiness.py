@@ -16,6 +16,7 @@ from starlette.routing import Route
 from fundlink.console.pages.sheet import MEDIA_TYPES
 from fundlink.console.view import away, jobs_of, posted, refusal, show
 from fundlink.console.visitor import require, sees, signature, visitor
+from fundlink.desk import readiness
 from fundlink.desk.readiness import Asked
 from fundlink.desk.readiness import items as all_items
 from fundlink.domain.errors import ProblemError, UsageError
@@ -34,7 +35,7 @@ def page(request: Request) -> Response:
 
 
 def _page(request: Request, status: int, problems: list[dict[str, Any]]) -> Response:
-    told = jobs_of(request).readiness(_code(request))
+    told = readiness.shown(jobs_of(request).rooms, _code(request))
     declared = [item for item in all_items() if item.source == "declared"]
     return show(request, "readiness.html", status=status, told=told, declared=declared, problems=problems)
 
@@ -54,7 +55,7 @@ def declare(request: Request, form: FormData) -> Response:
     words = {name: str(form.get(name, "")).strip() for name in ("department", "item", "state", "note")}
     asked = Asked(code, words["department"], words["item"], words["state"] == "done", words["note"])
     try:
-        jobs_of(request).declare_readiness(asked, signature(request))
+        readiness.declare(jobs_of(request).rooms, asked, signature(request))
     except (ProblemError, UsageError) as error:
         return _page(request, 422, refusal(error))
     return away(request, f"readiness/{code}?done=declare")
@@ -68,7 +69,7 @@ def download(request: Request) -> Response:
     with tempfile.NamedTemporaryFile(prefix="fundlink-", delete=False) as kept:
         out = Path(kept.name)
     try:
-        jobs_of(request).write_readiness(code, form, out)
+        readiness.write(jobs_of(request).rooms, code, form=form, out=out)
     except BaseException:
         out.unlink(missing_ok=True)
         raise

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from fundlink.console.pages.sheet import MEDIA_TYPES
 from fundlink.console.view import away, jobs_of, show
 from fundlink.console.visitor import require, sees, visitor
+from fundlink.desk import reports
 from fundlink.desk.reports import REPORTS
 
 FULL = 480
@@ -35,7 +36,7 @@ def first(request: Request) -> Response:
 def report(request: Request) -> Response:
     """One report."""
     name, code = _of(request, str(request.path_params["name"]))
-    told = jobs_of(request).report(name, code)
+    told = reports.shown(jobs_of(request).rooms, name, code)
     return show(request, "report.html", told=told, bars=drawn(told["bars"]), names=tuple(REPORTS), code=code)
 
 
@@ -68,7 +69,7 @@ def download(request: Request) -> Response:
     with tempfile.NamedTemporaryFile(prefix="fundlink-", delete=False) as kept:
         out = Path(kept.name)
     try:
-        jobs_of(request).write_report(name, code, form, out)
+        reports.write(jobs_of(request).rooms, name, code, form=form, out=out)
     except BaseException:
         out.unlink(missing_ok=True)
         raise

@@ -121,20 +121,22 @@ def _paid(connection: Connection, moved: dict[Key, list[int]], paying: Sequence[
     since, last = marks.until(connection, _OUTCOMES), int(bulk.scalar(connection, "SELECT MAX(id) FROM outcome") or 0)
     if last <= since:
         return
-    now = f"o.id > :since AND o.id <= :last AND o.outcome IN ({words(paying)})"
-    gone = f"""o.id > :since AND o.id <= :last AND p.outcome IN ({words(paying)})
-               AND p.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = o.transaction_key AND x.id < o.id)"""
+    span = "o.id > :since AND o.id <= :last"
     columns = (
         f"""v.municipality_code AS code, v.fund_code AS fund, {_DUE.format("v")} AS due, SUBSTR(r.booked_on, 1, 7) AS booked, r.channel"""
     )
+    # what stood before is looked up first: joined by a subquery, PostgreSQL goes through all outcomes for it
     found = bulk.rows(
         connection,
-        f"""SELECT y.code, y.fund, y.due, y.booked, y.channel, SUM(y.number), SUM(y.yen) FROM (
+        f"""WITH followed AS MATERIALIZED (
+              SELECT (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = o.transaction_key AND x.id < o.id) AS before_id
+              FROM outcome o WHERE {span})
+            SELECT y.code, y.fund, y.due, y.booked, y.channel, SUM(y.number), SUM(y.yen) FROM (
               SELECT {columns}, 1 AS number, r.amount_yen AS yen FROM outcome o CROSS JOIN bill_version v CROSS JOIN receipt r
-              WHERE {now} AND v.id = o.version_id AND r.id = o.receipt_id
+              WHERE {span} AND o.outcome IN ({words(paying)}) AND v.id = o.version_id AND r.id = o.receipt_id
               UNION ALL
-              SELECT {columns}, -1, -r.amount_yen FROM outcome o CROSS JOIN outcome p CROSS JOIN bill_version v CROSS JOIN receipt r
-              WHERE {gone} AND v.id = p.version_id AND r.id = p.receipt_id) y
+              SELECT {columns}, -1, -r.amount_yen FROM followed f CROSS JOIN outcome p CROSS JOIN bill_version v CROSS JOIN receipt r
+              WHERE p.id = f.before_id AND p.outcome IN ({words(paying)}) AND v.id = p.version_id AND r.id = p.receipt_id) y
             GROUP BY y.code, y.fund, y.due, y.booked, y.channel""",
         since=since, last=last,
     )  # fmt: skip

@@ -129,15 +129,18 @@ def _paid(connection: Connection, rules: Rules, at: str) -> Counter[Key]:
     """Payments since that pay, less those that did until then."""
     moved: Counter[Key] = Counter()
     since, last = _span(connection, "outcome", _OUTCOMES)
+    # what stood before is looked up first: joined by a subquery, PostgreSQL goes through all outcomes for it
     found = bulk.rows(
         connection,
-        f"""SELECT v.municipality_code, v.fund_code, COUNT(*) FROM outcome o CROSS JOIN bill_version v
+        f"""WITH followed AS MATERIALIZED (
+              SELECT (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = o.transaction_key AND x.id < o.id) AS before_id
+              FROM outcome o WHERE o.id > :since AND o.id <= :last)
+            SELECT v.municipality_code, v.fund_code, COUNT(*) FROM outcome o CROSS JOIN bill_version v
             WHERE o.id > :since AND o.id <= :last AND o.outcome IN ({words(rules.paying)}) AND v.id = o.version_id
             GROUP BY v.municipality_code, v.fund_code
             UNION ALL
-            SELECT v.municipality_code, v.fund_code, -COUNT(*) FROM outcome o CROSS JOIN outcome p CROSS JOIN bill_version v
-            WHERE o.id > :since AND o.id <= :last AND p.outcome IN ({words(rules.paying)}) AND v.id = p.version_id
-              AND p.id = (SELECT MAX(x.id) FROM outcome x WHERE x.transaction_key = o.transaction_key AND x.id < o.id)
+            SELECT v.municipality_code, v.fund_code, -COUNT(*) FROM followed f CROSS JOIN outcome p CROSS JOIN bill_version v
+            WHERE p.id = f.before_id AND p.outcome IN ({words(rules.paying)}) AND v.id = p.version_id
             GROUP BY v.municipality_code, v.fund_code""",
         since=since, last=last,
     )  # fmt: skip

@@ -91,7 +91,7 @@ def _deaf_commit(plant: Plant) -> None:
 
 def _new_id_after_timeout(plant: Plant) -> None:
     """What was lost is told anew under another id."""
-    plant.words("e.event NOT IN ('answered', 'rejected'))", "e.event NOT IN ('answered', 'rejected', 'unknown'))")
+    plant.put(messages, "FINAL", (*messages.FINAL, "unknown"))
 
     def lose(honest: Any, connection: Any, message_id: str, at: str) -> Any:
         told = honest(connection, message_id, at)

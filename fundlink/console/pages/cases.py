@@ -6,6 +6,7 @@ What is done here only prepares: another person approves on the page of the act.
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -132,7 +133,7 @@ def case(request: Request) -> Response:
 def _case(request: Request, status: int, problems: list[dict[str, Any]], given: dict[str, str]) -> Response:
     told = found(jobs_of(request).case, str(request.path_params["name"]), scope=visitor(request).scope)
     return show(
-        request, "case.html", status=status, told=told, problems=problems, given=given, parts=range(PARTS), orders=list(ORDERS),
+        request, "case.html", status=status, told=told, problems=problems, given=defaultdict(str, given), parts=range(PARTS), orders=list(ORDERS),
         codes=list(code_words("write_off_reasons")), me=signature(request), takes={verb.verb: verb.takes for verb in BY_NAME.values()},
     )  # fmt: skip
 

@@ -106,6 +106,8 @@ LARGE = (
 def fill(found: World) -> None:
     """Make the year and let both planners count it."""
     from fundlink.desk import add_municipality
+    from fundlink.pipeline import control
+    from fundlink.store import bills
 
     for code in CODES:
         add_municipality(found.jobs.rooms, code, "")
@@ -117,6 +119,9 @@ def fill(found: World) -> None:
         for count, into, row in _TABLES:
             values = {"data": b"x" * 200} if ":data" in row else {}
             connection.execute(sa.text(f"INSERT INTO {into} {_series(count)} SELECT {row} FROM g"), values)
+    with store.write() as connection:  # the year was counted as it came; what is new is counted on from there
+        bills.hold_states(connection)
+        control.check(found.jobs.rooms, connection)
     if not store.is_sqlite:
         analyze(found)
 

@@ -58,9 +58,9 @@ def _forge(world: World, connection: Connection) -> None:
         connection.execute(forge, {"sha": hash_of(world, str(day)), "day": day})
 
 
-def test_yen_that_are_no_whole_number_are_found(tmp_path: object, town: World) -> None:
-    if not town.jobs.rooms.store.is_sqlite:
-        pytest.skip("PostgreSQL keeps nothing but whole numbers in a column of whole numbers")
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_yen_that_are_no_whole_number_are_found(town: World) -> None:
+    """On SQLite only: PostgreSQL keeps nothing but whole numbers in a column of whole numbers."""
     half = Planted("half a yen", "I-16", ("UPDATE settling_line SET yen = 1000.5 WHERE credit_id IS NULL",))
     assert "I-16" in _planted(town, half)
 

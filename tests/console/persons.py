@@ -45,9 +45,10 @@ OF_A_ROLE = tuple(
     Person(f"only.{role}", f"20{at}", f"{role} 氏", (role,)) for at, role in enumerate(("input", "review", "approve", "treasury", "audit"))
 )
 ADMIN = Person("only.admin", "209", "admin 氏", ("admin",), Scope())
+SECOND = Person("other.admin", "210", "admin 二氏", ("admin",), Scope())
 STRANGER = Person("yoso.tanto", "3001", "他団体 担当", ("treasury", "approve"), ELSEWHERE)
 LEAVER = Person("taishoku.yotei", "3002", "退職 予定", ("treasury",))
-EVERYBODY = (*STAFF, *OF_A_ROLE, ADMIN, STRANGER, LEAVER)
+EVERYBODY = (*STAFF, *OF_A_ROLE, ADMIN, SECOND, STRANGER, LEAVER)
 
 
 def register(rooms: Rooms) -> dict[str, str]:
@@ -125,8 +126,3 @@ def log_in(page: Page, address: str, staffed: Staffed, person: Person) -> None:
     page.get_by_label("確認コード").fill(staffed.code(person))
     page.get_by_role("button", name="ログイン").click()
     page.wait_for_url(address)
-
-
-def register_more(staffed: Staffed, person: Person) -> None:
-    """One more person of a test's own."""
-    staffed.secrets[person.login] = _set_up(staffed.world.jobs.rooms, person)

@@ -8,10 +8,9 @@ import pytest
 
 from tests.access.staff import OTHER
 from tests.builders import CODE, World
-from tests.console.persons import ADMIN, CHIEF, CLERK, Desk, Person, Staffed, register_more
+from tests.console.persons import ADMIN, CHIEF, CLERK, SECOND, Desk
 from tests.console.test_pages import text
 
-SECOND = Person("other.admin", "210", "admin 二氏", ("admin",), ADMIN.scope)
 NEW = {
     "login": "shin.jin",
     "person": "4001",
@@ -23,9 +22,8 @@ NEW = {
 
 
 @pytest.fixture
-def admins(desk: Desk, staffed: Staffed) -> Desk:
+def admins(desk: Desk) -> Desk:
     """The desk of an administrator, where another one may sit too; both have just entered a code."""
-    register_more(staffed, SECOND)
     desk.sit(ADMIN)
     return desk
 

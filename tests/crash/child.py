@@ -29,9 +29,19 @@ from fundlink.formats.profiles import load_profile
 from tests.crash.points import Out, Points
 
 PATIENCE_S = 120
-# made once, in the process that all others are forked from
-setattr(bootstrap, "load_profile", cache(load_profile))  # noqa: B010  (what bootstrap calls)
-cli.app = typer.main.get_command(cli.app)  # type: ignore[assignment]
+_profile = cache(load_profile)
+
+
+@cache
+def _command() -> Any:
+    """All commands, made once in the process that all others are forked from."""
+    return typer.main.get_command(cli.app)
+
+
+def _take_what_is_made() -> None:
+    """In a forked process only: whoever imports this module goes on with commands and profiles as they are."""
+    for place, name, value in ((bootstrap, "load_profile", _profile), (cli, "app", _command())):
+        setattr(place, name, value)
 
 
 class Request(NamedTuple):
@@ -60,6 +70,7 @@ class End(NamedTuple):
 def run(work: Work, kill_at: int, environment: Mapping[str, str], twin: InMemoryGateway, tracing: Sequence[str] = ()) -> End:
     """Run one process to its end, being its gateway meanwhile; ``tracing`` are options of strace, which sees all that the work does."""
     ours, theirs = multiprocessing.Pipe()
+    _command()
     held, release = os.pipe()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as error, tempfile.TemporaryFile() as told:
         pid = os.fork()
@@ -138,6 +149,7 @@ def _live(work: Work, points: Points, ends: tuple[Connection, int], environment:
         os.environ.update(environment)
         sys.stdout = Out(points)
         sys.stderr = os.fdopen(2, "w", buffering=1)
+        _take_what_is_made()
         points.watch(ends[0])
         code = _called(work) if isinstance(work[0], Request) else _commanded(work)
         points.at("exit before")

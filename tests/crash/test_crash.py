@@ -63,12 +63,3 @@ def test_a_database_that_does_not_sync_is_seen(installation: tuple[Base, Path], 
     sweep = Sweep(*installation)
     sweep.order(1)
     assert any("exit before the sync of" in fault and "fundlink.db-wal" in fault for fault in sweep.faults)
-
-
-@needs_strace
-@pytest.mark.parametrize("fault", ["sync", "write"])
-def test_a_disk_that_fails_is_not_hidden_and_the_next_run_goes_on(installation: tuple[Base, Path], fault: str) -> None:
-    sweep = Sweep(*installation)
-    sweep.run(fault, (2, 5))
-    assert sweep.faults == []
-    assert sweep.report()["harmful"] >= 10

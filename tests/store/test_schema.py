@@ -78,6 +78,7 @@ NEGATIVE_ALLOWED = {
     ("day_state", "difference_yen"): "what is missing has a sign",
     ("day_state", "credited_yen"): "a bank may take back more than it gave",
     ("export_file", "yen"): "withdrawn entries count negative",
+    ("month_total", "yen"): "a running total: what is taken back may be counted before what it takes back from",
     ("rejected_row", "yen"): "what a refused row said, whatever that was",
     ("settling_line", "yen"): "a credit that is taken back, and money that goes out",
 }

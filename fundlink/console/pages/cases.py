@@ -54,7 +54,7 @@ def _cases(request: Request, status: int, problems: list[dict[str, Any]]) -> Res
     template = "cases_rows.html" if request.headers.get("hx-request") else "cases.html"
     return show(
         request, template, status=status, cases=told["cases"], next=following, asked=asked, problems=problems, kinds=[kind.name for kind in KINDS],
-        funds=list(code_words("fund_codes")), verbs=_common(told["cases"], asked["kind"]), nobody=NOBODY, me=signature(request),
+        funds=list(code_words("fund_codes")), verbs=_verbs_of_all(told["cases"], asked["kind"]), nobody=NOBODY, me=signature(request),
         again=urlencode(rest), count=request.query_params.get("count", ""),
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ def _filters(request: Request, asked: dict[str, str]) -> dict[str, str | None]:
     }  # fmt: skip
 
 
-def _common(rows: list[dict[str, Any]], kind: str) -> list[str]:
+def _verbs_of_all(rows: list[dict[str, Any]], kind: str) -> list[str]:
     """Verbs that every case shown allows and that need nothing of a single case."""
     kinds = {kind} if kind else {row["kind"] for row in rows}
     allowed = [{verb.verb for verb in verbs_for(name) if verb.needs in BULK and verb.verb != "offset"} for name in kinds]
@@ -95,7 +95,7 @@ def several(request: Request, form: FormData) -> Response:
         return _tried(request, names, lambda name: None if name else jobs_of(request).assign_cases(names, owner, who), step)
     require(request, "act.prepare", money=True)
     verb = str(form.get("verb", ""))
-    if verb not in _common([{"kind": name.partition(":")[0]} for name in names], ""):
+    if verb not in _verbs_of_all([{"kind": name.partition(":")[0]} for name in names], ""):
         return _cases(request, 422, [_unchosen()])
     asked = Asked(verb, "", who, str(form.get("reason", "")), until=str(form.get("until", "")))
     return _tried(request, names, lambda name: jobs_of(request).prepare_act(asked._replace(case=name)) if name else None, "prepare")

@@ -22,6 +22,7 @@ PARSERS = {
 MAY_PRINT = ("fundlink/cli/", "fundlink/api/server.py")  # the server says one line when it listens
 MAY_SLEEP = {
     "tests/postgresql.py": "waits for the lock of the database server",
+    "tests/crash/journey.py": "comes again until the database has seen that its client is gone",
     "tests/jobs/stage.py": "asks processes of their own, again and again, whether something is true yet",
     "tests/jobs/test_crowd.py": "kills at a moment that nobody chose",
     "tests/jobs/test_workers.py": "a database that is away for some time",

@@ -286,6 +286,8 @@ def _end(rooms: Rooms, act_id: int, who: str, event: tuple[str, str]) -> dict[st
         who = people.one(rooms, connection, who, Needs(step, act.municipality_code))
         if name == "refused" and same_person(act.prepared_by, who):
             raise ProblemError([problem("FL-4EY-001")])
+        if name == "withdrawn" and not same_person(act.prepared_by, who):
+            raise ProblemError([problem("FL-ACT-019", place=f"act:{act_id}")])
         _conclude(rooms, connection, act, (name, who, note.strip(), "{}"))
         found = acts.find(connection, act_id)
     assert found is not None

@@ -965,6 +965,12 @@ CATALOGUE: dict[str, Meaning] = {
         "あとの処理から順に取り消してください。",
         "Reverse the later acts first.",
     ),
+    "FL-ACT-019": _error(
+        "取りやめられるのは、準備した人だけです。",
+        "Only who prepared an act can withdraw it.",
+        "準備した人に取りやめてもらうか、理由を付けて却下（refuse）してください。",
+        "Ask who prepared it, or refuse it with a reason.",
+    ),
     "FL-AUTH-001": _error(
         "認証されていません（鍵やログインがない、誤っている、または期限が切れています）。",
         "Not authenticated: no key or login, a wrong one, or one that has ended.",

@@ -179,6 +179,7 @@ def test_an_act_is_refused_or_withdrawn_once(world: World) -> None:
     assert world.jobs.refuse_act(first, OTHER, "別の請求に充てる")["state"] == "refused"
     assert codes(lambda: world.jobs.approve_act(first, OTHER)) == ["FL-ACT-002"]
     second = prepare(world, "refund", "transaction:T2")["act_id"]
+    assert codes(lambda: world.jobs.withdraw_act(second, OTHER)) == ["FL-ACT-019"]
     assert world.jobs.withdraw_act(second, ONE)["state"] == "withdrawn"
     assert codes(lambda: world.jobs.withdraw_act(second, ONE)) == ["FL-ACT-002"]
     assert codes(lambda: world.jobs.approve_act(99, OTHER)) == ["FL-ACT-001"]

@@ -91,11 +91,34 @@ class Server:
             return list(found.fetchall()) if found.description else []
 
 
+HALTED = "stands still"
+_HALTING = f"""
+import threading
+from fundlink.store import bills
+honest, taken = bills.stage_versions, []
+def staged(connection, rows):
+    taken.append(rows)
+    if len(taken) > {{chunks}}:
+        print("{HALTED}", flush=True)
+        threading.Event().wait()
+    honest(connection, rows)
+bills.stage_versions = staged
+"""
+"""Before the command: a worker that never gets beyond so many chunks of a file, whatever time it is given."""
+
+
 class Worker:
-    """A worker process, by default one that does only what it is asked for."""
+    """A worker process, by default one that does only what it is asked for. ``halt``: the chunks of a file after which it stands still."""
 
     def __init__(
-        self, home: Path, url: str, *, prefix: Sequence[str] = (), options: Sequence[str] = ("--on-request",), **settings: str
+        self,
+        home: Path,
+        url: str,
+        *,
+        prefix: Sequence[str] = (),
+        options: Sequence[str] = ("--on-request",),
+        halt: int = 0,
+        **settings: str,
     ) -> None:
         set_here = {
             "FUNDLINK_HOME": str(home),
@@ -105,9 +128,11 @@ class Worker:
             **settings,
         }
         self.log = home.parent / f"worker-{time.monotonic_ns()}.log"
+        interpreter, flag, program = COMMAND
+        command = [interpreter, flag, (_HALTING.format(chunks=halt) if halt else "") + program]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [*prefix, *COMMAND, "work", *options], env={**os.environ, **set_here}, stdout=log, stderr=subprocess.STDOUT
+                [*prefix, *command, "work", *options], env={**os.environ, **set_here}, stdout=log, stderr=subprocess.STDOUT
             )
 
     def said(self, event: str) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from tests.builders import World, bills
-from tests.jobs.stage import Worker, running, until
+from tests.jobs.stage import HALTED, Worker, running, until
 
 STEPS = ["intake.keep", "intake.load", "intake.accept", "intake.report"]
 
@@ -55,10 +55,11 @@ def test_a_file_in_the_drop_folder_is_a_task_of_recorded_steps(world: World, dat
 
 def test_killed_in_the_middle_of_a_file_it_goes_on_with_it_when_it_is_started_again(world: World, database_url: str) -> None:
     folder, count = _dropped(world, 2000), 2000
-    settings = {"FUNDLINK_INTERVAL_S": "0.5", "FUNDLINK_CHUNK_ROWS": "10", "FUNDLINK_WORKER": "one"}
-    with running(one := Worker(world.folder / "home", database_url, options=(), **settings)):
-        until(lambda: world.sql("SELECT COUNT(*) FROM bill_version")[0][0] > 20, "nobody works")
+    settings: dict[str, Any] = {"FUNDLINK_INTERVAL_S": "0.5", "FUNDLINK_CHUNK_ROWS": "10", "FUNDLINK_WORKER": "one"}
+    with running(one := Worker(world.folder / "home", database_url, options=(), halt=3, **settings)):
+        until(lambda: one.said(HALTED), "nobody works")
         one.kill()
+    assert world.sql("SELECT COUNT(*) FROM bill_version") == [(30,)]
     assert world.sql("SELECT COUNT(*) FROM file_event WHERE event = 'accepted'") == [(0,)]
     with running(two := Worker(world.folder / "home", database_url, options=(), **settings)):
         until((folder / "done" / "a.csv").exists, two.log.read_text())

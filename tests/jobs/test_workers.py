@@ -22,7 +22,7 @@ from fundlink.jobs.engine import Asker
 from fundlink.jobs.verbs import Jobs
 from fundlink.store import verify
 from tests.builders import CODE, World, bills, world
-from tests.jobs.stage import Server, Worker, running, until
+from tests.jobs.stage import HALTED, Server, Worker, running, until
 
 ROWS = 1500
 PROMISED_S = 60.0
@@ -129,20 +129,18 @@ class _Noting:
 
 
 def test_what_a_killed_worker_had_in_hand_is_done_by_another_within_a_minute(town: Town) -> None:
-    one = town.worker("one").ready()
+    one = town.worker("one", halt=3).ready()
     with running(one):
         task = town.ask()
-        until(lambda: town.staged() > 20, "nobody works")
-        with town.halted():
-            two = town.worker("two").ready()
-            with running(two):
-                assert town.by(task) == ("PENDING", "one")
-                one.kill()
-                killed = time.monotonic()
-                until(lambda: town.by(task)[1] == "two", "nobody adopted it")
-                assert time.monotonic() - killed < PROMISED_S
-                town.go_on()
-                assert town.asker.answer(task)["created"] == ROWS
+        until(lambda: one.said(HALTED), "nobody works")
+        two = town.worker("two").ready()
+        with running(two):
+            assert (town.by(task), town.staged()) == (("PENDING", "one"), 30)
+            one.kill()
+            killed = time.monotonic()
+            until(lambda: town.by(task)[1] == "two", "nobody adopted it")
+            assert time.monotonic() - killed < PROMISED_S
+            assert town.asker.answer(task)["created"] == ROWS
     town.sound(ROWS)
 
 

@@ -6,9 +6,10 @@ import datetime as dt
 import fcntl
 import os
 import random
+import sqlite3
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -22,12 +23,13 @@ from fundlink.connectors.gateway import Gateway
 from fundlink.connectors.identity import Signer, fingerprint, make_demo_identity
 from fundlink.desk import throwaway
 from fundlink.domain.calendar import CalendarProfile
-from fundlink.domain.errors import BusyError, ConfigurationError
+from fundlink.domain.errors import BusyError, ConfigurationError, ProblemError
 from fundlink.domain.problems import problem
 from fundlink.formats.calendars import load_calendar
 from fundlink.formats.codelists import read_code_list
 from fundlink.formats.profiles import Profile, find_profile, load_profile
-from fundlink.pipeline.rooms import Progress, Rooms
+from fundlink.pipeline.adopted import Adopted
+from fundlink.pipeline.rooms import Found, Progress, Rooms, Shelf
 from fundlink.slips.sheet import Printer
 from fundlink.store import ageing, migrate
 from fundlink.store.engine import Store
@@ -77,16 +79,23 @@ def code_words(name: str) -> Mapping[str, str]:
     return {row.code: row.ja for row in read_code_list(codes_folder() / f"{name}.csv")}
 
 
+def profile_shelf(found: Settings) -> Shelf:
+    """Profiles as their folders are now."""
+
+    def read(name: str) -> Found:
+        folder = find_profile(name, profile_roots(found))
+        return Found(load_profile(folder, codes_folder()), found.profiles is not None and folder.parent == found.profiles)
+
+    def own() -> list[str]:
+        return sorted(path.parent.name for path in found.profiles.glob("*/profile.toml")) if found.profiles else []
+
+    return Shelf(read, own)
+
+
 def profile_loader(found: Settings) -> Callable[[str], Profile]:
-    """Profiles by name, each read and compiled once."""
-    held: dict[str, Profile] = {}
-
-    def get(name: str) -> Profile:
-        if name not in held:
-            held[name] = load_profile(find_profile(name, profile_roots(found)), codes_folder())
-        return held[name]
-
-    return get
+    """Profiles by name, each read and compiled once, asking nobody: for what reads and writes no business data."""
+    shelf = profile_shelf(found)
+    return cache(lambda name: shelf.read(name).profile)
 
 
 def calendar_loader(found: Settings) -> Callable[[], CalendarProfile]:
@@ -102,13 +111,24 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
     """
     folder = _home(found)
     store = Store(found.url)
-    if migrated:
-        _migrated(store)
+    with ExitStack() as undone:  # whoever is refused leaves no session behind
+        undone.callback(store.close)
+        if migrated:
+            _migrated(store)
+        rooms = _rooms(found, folder, store, gateway, progress or _silent)
+        throwaway.refuse_in_production(rooms)
+        undone.pop_all()
+    return rooms
+
+
+def _rooms(found: Settings, folder: Path, store: Store, gateway: Gateway | None, progress: Progress) -> Rooms:
     chosen = gateway or EltaxGateway(found.gateway_url, timeout_s=found.gateway_timeout_s, attempts=found.gateway_attempts)
-    keys = Keys(folder / "keys", production=found.environment == "production")
-    rooms = Rooms(
+    production, shelf = found.environment == "production", profile_shelf(found)
+    keys = Keys(folder / "keys", production=production)
+    return Rooms(
         store=store,
-        profile=profile_loader(found),
+        profile=Adopted(store, shelf.read, production=production),
+        profiles=shelf,
         calendar=calendar_loader(found),
         codes=code_words,
         gateway=chosen,
@@ -120,17 +140,11 @@ def build(found: Settings, *, gateway: Gateway | None = None, progress: Progress
         printer=cache(lambda: _printer(found)),
         lot=random.Random(found.seed).random if found.seed is not None else random.SystemRandom().random,  # noqa: S311  (asked for)
         folder=folder,
-        production=found.environment == "production",
+        production=production,
         chunk_rows=found.chunk_rows,
         message_records=found.message_records,
-        progress=progress or _silent,
+        progress=progress,
     )
-    try:
-        throwaway.refuse_in_production(rooms)
-    except ConfigurationError:
-        rooms.close()
-        raise
-    return rooms
 
 
 def _silent(label: str, done: int, total: int | None) -> None:
@@ -150,7 +164,15 @@ def _migrated(store: Store) -> None:
         migrate.upgrade(store)
     except (sa.exc.OperationalError, sa.exc.ArgumentError, sa.exc.NoSuchModuleError) as error:
         cause = str(getattr(error, "orig", error)).splitlines()[0]
+        if _disk_fails(error):
+            raise ProblemError([problem("FL-STO-001", detail=cause)]) from None
         raise ConfigurationError([problem("FL-CFG-001", detail=f"FUNDLINK_DATABASE_URL: {cause}")]) from None
+
+
+def _disk_fails(error: Exception) -> bool:
+    """SQLite found its disk full or failing, which no setting mends."""
+    code = int(getattr(getattr(error, "orig", None), "sqlite_errorcode", 0) or 0)
+    return code & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 
 
 def _printer(found: Settings) -> Printer:

@@ -86,9 +86,7 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._-]*$",
         description="作業係の名前（PostgreSQL。データベースで一つだけ）。空ならホスト名と番号 / name of this worker, unique in its database; empty: host name and number",
     )
-    worker_tasks: int = Field(
-        default=4, ge=1, le=64, description="作業係が同時に扱う団体の数（PostgreSQL） / municipalities that a worker serves at once"
-    )
+    worker_tasks: int = Field(default=4, ge=1, le=64, description="作業係が同時に進める仕事の数 / tasks that a worker has in hand at once")
     worker_poll_s: float = Field(default=0.5, gt=0, le=60, description="作業係が待ち行列を見る間隔 / how often a worker looks at its queue")
     seed: int | None = Field(default=None, description="確認番号を再現可能にする（production では不可） / seeded confirmation numbers")
 

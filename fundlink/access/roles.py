@@ -44,9 +44,11 @@ class Permission(NamedTuple):
 PERMISSIONS = (
     Permission("bills.read", "IRATUV", "請求と納付書を見る"),
     Permission("bills.write", "IV", "請求を登録・更新・取消する（取込を含む）"),
+    Permission("payers.read", "IRATV", "宛名（氏名・住所）を見る・納付書を印刷する"),
     Permission("files.read", "IRATUV", "受付と行ごとの結果を見る"),
+    Permission("files.content", "IRAT", "受け取った内容（個人情報を含む）を見る"),
     Permission("clearings.read", "RATUV", "消込を取得する"),
-    Permission("days.read", "IRATUV", "日ごとの照合を見る"),
+    Permission("days.read", "IRATUV", "日ごとの突合を見る"),
     Permission("cases.read", "IRATUV", "案件と処理を見る"),
     Permission("cases.assign", "IRAT", "案件の担当者を決める"),
     Permission("profiles.read", "IRATUMV", "プロファイルを見る"),

@@ -14,7 +14,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from fundlink.api import bill_writes, bills, cases, feeds, health, intakes, metrics
+from fundlink.api import bill_writes, bills, cases, feeds, health, intakes, metrics, proposals
 from fundlink.api.answers import problem_answer
 from fundlink.api.callers import Gate, admitted
 from fundlink.api.context import UPLOADS_AT_ONCE, Api, correlation_of, sent
@@ -51,7 +51,7 @@ def create_app(rooms: Rooms, settings: Settings, *, workers: Workers | None = No
     )
     app.state.gate = Gate(rooms, settings)
     app.include_router(bill_writes.puts)  # first, so that it is found first
-    for module in (intakes, bill_writes, bills, feeds, cases, health):
+    for module in (intakes, bill_writes, bills, feeds, cases, proposals, health):
         app.include_router(module.routes)
     if metrics.is_open(settings):
         app.include_router(metrics.routes)

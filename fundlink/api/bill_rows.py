@@ -7,6 +7,7 @@ layout of the profile alone, so a body that cannot be read is handed on as it is
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from fundlink.domain.errors import ProblemError
@@ -17,6 +18,8 @@ from fundlink.store.lookup import BillView
 PROFILE = "api"
 _YEARS = ("levy_year", "relevant_year")
 # one object a line: a line end between members may be any blank, and within a text a tab is refused just like a line end
+_MEANT_AS_KEY = re.compile(r"[0-9]{6}~[0-9]{3}~").match
+"""A name that begins like a bill key; no core key that a row may carry is refused for holding ``~`` alone."""
 _ONE_LINE = bytes.maketrans(b"\r\n", b"\t\t")
 
 
@@ -39,6 +42,8 @@ def row_of(name: str, body: bytes) -> tuple[bytes, str | None]:
     """The NDJSON line of a body, completed from the name of the bill, and the municipality it speaks of."""
     if not body.strip():
         raise ProblemError([problem("FL-API-001", place="byte 1")])
+    if _MEANT_AS_KEY(name) and not is_bill_key(name):
+        raise ProblemError([problem("FL-BIL-007", place="/v1/bills")])
     line = body.translate(_ONE_LINE)
     given = _members(line)
     if given is None:

@@ -24,6 +24,8 @@ from fundlink.api.once import keyed, wants_key
 from fundlink.api.queries import Municipality
 from fundlink.api.straight import StraightWrite
 from fundlink.api.wording import bill_sent, cancel_sent, described, reissue_sent
+from fundlink.desk import proposals, taking_back
+from fundlink.desk.proposals import Wanted
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
 from fundlink.domain.scope import Scope
@@ -81,13 +83,15 @@ async def cancel_bill(
 async def reissue_bill(
     request: Request, api: Here, who: Who, *, name: str, body: Annotated[bytes, Depends(json_body)], municipality_code: Municipality = None
 ) -> Response:
-    """A new eL number for a bill; the old one stays recognised."""
+    """Propose a new eL number for a bill; with an approver, where persons are not registered, give it at once. The old one stays recognised."""
 
     def act(connection: Connection) -> Answer:
-        given = strict_object(body, ("by", "approved_by"))
+        given = strict_object(body, ("by",), ("approved_by", "reason"))
         bill = _held(api, connection, name, (municipality_code, who.scope))
-        done = desk.reissue(api.rooms, bill.bill_key, given["by"], given["approved_by"])
-        return json_answer(200, done, lasting=True)
+        if "approved_by" in given:
+            return json_answer(200, taking_back.reissue(api.rooms, bill.bill_key, given["by"], given["approved_by"]), lasting=True)
+        wanted = Wanted("reissue", bill.bill_key, given["by"], given.get("reason", ""))
+        return json_answer(202, proposals.propose(api.rooms, wanted), lasting=True)
 
     return sent(await api.once.single(keyed(request, hashlib.sha256(body).hexdigest()), act))
 

@@ -14,6 +14,7 @@ from fundlink.api.context import Api, Here, sent
 from fundlink.api.queries import LIMIT, Limit, Municipality
 from fundlink.api.views import bill_json
 from fundlink.api.wording import described
+from fundlink.desk.payers import Looker
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
 from fundlink.formats import elqr
@@ -72,7 +73,8 @@ def get_qr_svg(api: Here, who: Who, name: str, municipality_code: Municipality =
 def get_slip_pdf(api: Here, who: Who, name: str, municipality_code: Municipality = None) -> Response:
     """The payment slip as PDF."""
     bill = desk.find_bill(api.rooms, name, municipality_code, scope=who.scope)
-    return Response(printing.print_one(api.rooms, bill), media_type="application/pdf", headers={"Cache-Control": "no-store"})
+    printed = api.jobs.slip_of(bill, Looker(who.name, is_person=False))
+    return Response(printed, media_type="application/pdf", headers={"Cache-Control": "no-store"})
 
 
 @routes.get("/{name:path}", **described("bill"))
@@ -87,5 +89,5 @@ def get_bill(api: Here, who: Who, name: str, municipality_code: Municipality = N
 def _payload(api: Api, bill: BillView) -> str:
     found = printing.payload_of(api.rooms, bill)
     if found is None:
-        raise ProblemError([problem("FL-API-008")])
+        raise ProblemError([problem("FL-BIL-008")])
     return found

@@ -111,12 +111,12 @@ class Spool:
         self._file.close()
 
 
-def strict_object(body: bytes, names: tuple[str, ...]) -> dict[str, str]:
-    """A JSON object of texts with exactly these names allowed; every fault as a ProblemError."""
+def strict_object(body: bytes, names: tuple[str, ...], optional: tuple[str, ...] = ()) -> dict[str, str]:
+    """A JSON object of texts with exactly these names allowed, all but the ``optional`` ones required; every fault as a ProblemError."""
     given = _parsed(body or b"{}")
     if not isinstance(given, dict):
         raise ProblemError([problem("FL-API-001", place="byte 1")])
-    faults = [problem("FL-API-003", place=_pointer(name)) for name in given if name not in names]
+    faults = [problem("FL-API-003", place=_pointer(name)) for name in given if name not in (*names, *optional)]
     faults += [problem("FL-VAL-002", place=_pointer(name), expected="JSON string") for name in given if not isinstance(given[name], str)]
     faults += [
         problem("FL-CHR-001", place=_pointer(name)) for name in given if isinstance(given[name], str) and not given[name].isprintable()

@@ -50,7 +50,8 @@ _OURS = {b"x-correlation-id", *(name for name, _ in _SECURITY)}
 """No route has a say in these."""
 CONSOLE = "/console"
 """Below here are pages for people, which say themselves what they may load and how long it keeps."""
-UPLOADS = "/v1/intakes"
+UPLOADS = ("/v1/intakes", f"{CONSOLE}/upload", f"{CONSOLE}/small-funds/send")
+"""Where files come in."""
 
 
 class Door:
@@ -82,13 +83,15 @@ class Door:
         headers = Headers(scope=dict(scope))
         limit = self._limit(scope)
         refused = problem("FL-API-010", place="X-Request-ID") if not known else _refusal(headers, limit)
+        if refused is not None and refused.code == "FL-API-007" and visit.is_page:
+            refused = None  # the console says it in a page, before it reads anything
         if refused is not None:
             await visit.tell(refused)
             return
         await self._let_in(scope, _counted(receive, limit), visit)
 
     def _limit(self, scope: Scope) -> int:
-        upload = scope["method"] == "POST" and scope["path"] == UPLOADS
+        upload = scope["method"] == "POST" and scope["path"] in UPLOADS
         return self._settings.max_upload_bytes if upload else self._settings.max_body_bytes
 
     async def _let_in(self, scope: Scope, receive: Receive, visit: _Visit) -> None:
@@ -134,13 +137,13 @@ class _Visit:
     """One answer on its way out: gets its headers, and it is known whether it has begun."""
 
     def __init__(self, send: Send, correlation_id: str, *, pages: bool = False) -> None:
-        self._send, self.correlation_id, self.begun, self.status, self._pages = send, correlation_id, False, 0, pages
+        self._send, self.correlation_id, self.begun, self.status, self.is_page = send, correlation_id, False, 0, pages
 
     async def send(self, message: Message) -> None:
         """Pass a message on; the first one carries the headers every answer has."""
         if message["type"] == "http.response.start":
             self.begun, self.status = True, int(message["status"])
-            ours = {b"x-correlation-id"} if self._pages else _OURS
+            ours = {b"x-correlation-id"} if self.is_page else _OURS
             given = [pair for pair in message["headers"] if pair[0] not in ours]
             said = {name for name, _ in given}
             security = [pair for pair in _SECURITY if pair[0] not in said]

@@ -74,7 +74,10 @@ def asked_for(
     caller = caller_of(request)
     if caller.profile and wanted != caller.profile:
         raise ProblemError([problem("FL-AUTH-003")])
-    api.rooms.profile(wanted).message("billing")
+    try:
+        api.rooms.profile(wanted).message("billing")
+    except ProblemError as error:
+        raise ProblemError([told._replace(place=told.place or "?profile") for told in error.problems]) from None
     if municipality and not is_municipality_code(municipality):
         raise ProblemError([problem("FL-CHK-001", place="municipality", ja="団体コード")])
     municipality = municipality or _only_one(caller)

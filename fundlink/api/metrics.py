@@ -62,8 +62,10 @@ def _queue_age(rooms: Rooms) -> Samples:
     with rooms.store.read() as connection:
         waiting = [found.oldest_at for found in gauges.open_messages(connection)]
         receipts = gauges.unposted(connection).oldest_at
+        files = gauges.undelivered(connection).oldest_at
     yield ("submit",), _age_s(rooms, min(waiting)) if waiting else 0
     yield ("reconcile",), _age_s(rooms, receipts) if receipts else 0
+    yield ("export",), _age_s(rooms, files) if files else 0
 
 
 def _unposted(rooms: Rooms) -> Samples:

@@ -54,7 +54,7 @@ class FilePart:
         return given
 
     def finish(self) -> str:
-        """The file name; FL-API-001 when the body was cut or did not carry exactly one file."""
+        """The file name; FL-API-014 when the body was cut or did not carry exactly one file."""
         # without the closing boundary nobody knows whether the file is whole
         if not self._complete or self._found != 1:
             raise _broken()
@@ -93,4 +93,4 @@ class FilePart:
 
 
 def _broken() -> ProblemError:
-    return ProblemError([problem("FL-API-001", place=f"multipart/form-data: {PART}")])
+    return ProblemError([problem("FL-API-014", place=PART)])

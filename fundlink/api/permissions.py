@@ -21,9 +21,11 @@ PERMISSION: dict[str, str] = {
     "bill": "bills.read",
     "bill_qr_png": "bills.read",
     "bill_qr_svg": "bills.read",
-    "bill_slip_pdf": "bills.read",
+    "bill_slip_pdf": "payers.read",
     "clearings": "clearings.read",
     "days": "days.read",
     "day": "days.read",
     "cases": "cases.read",
+    "proposals": "cases.read",
+    "proposal": "cases.read",
 }

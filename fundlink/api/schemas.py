@@ -10,6 +10,7 @@ Shape = dict[str, Any]
 _TEXT: Shape = {"type": "string"}
 _WHOLE: Shape = {"type": "integer"}
 _TRUTH: Shape = {"type": "boolean"}
+_FREE: Shape = {"type": "object", "additionalProperties": True}
 _ANY_TEXT: Shape = {"type": ["string", "null"]}
 _ANY_WHOLE: Shape = {"type": ["integer", "null"]}
 _NUMBERS = ("read", "accepted", "created", "updated", "unchanged", "cancelled", "conflicts", "rejected", "accepted_yen", "rejected_yen")
@@ -79,8 +80,17 @@ SHAPES: dict[str, Shape] = {
         effect={"enum": ["created", "updated", "cancelled", "unchanged"]}, intake_id=_ANY_WHOLE, warnings=_list("FoundProblem"),
     ),
     "BillPage": _page("bills", "Bill"),
-    "ReissueRequest": {**_object(by=_TEXT, approved_by=_TEXT), "additionalProperties": False, "example": {"by": "収納担当", "approved_by": "課長"}},
+    "ReissueRequest": {
+        **_object(by=_TEXT, approved_by=_TEXT, reason=_TEXT), "required": ["by"], "additionalProperties": False,
+        "example": {"by": "収納担当", "reason": "紛失の届出"},
+    },
+    "Proposed": _object(
+        proposal_id=_WHOLE, kind=_TEXT, kind_ja=_TEXT, kind_en=_TEXT, pair=_TEXT, municipality_code=_TEXT, subject=_TEXT, reason=_TEXT,
+        asked=_FREE, before=_FREE, after=_FREE, sha256=_TEXT, state=_TEXT, state_ja=_TEXT, prepared_by=_TEXT, prepared_at=_TEXT, by=_TEXT,
+        note=_TEXT, at=_TEXT,
+    ),
     "Reissued": _object(bill_key=_TEXT, issue_count=_WHOLE, **_NUMBER, superseded_case_key=_TEXT),
+    "ProposalList": _object(proposals=_list("Proposed")),
     "ClearingPage": _page("clearings", "ClearingEntry", more={**_TRUTH, "description": "いま続きがある"}),
     "DayPage": _page("days", "DayFund"),
     "Day": _object(

@@ -48,7 +48,7 @@ ROUTES: dict[str, Row] = {
     "intakes": Row("受付の一覧（新しい順）", "", ((200, "一覧", "IntakePage"),)),
     "intake": Row("受付の状態と件数、はじめの誤り", "", ((200, "受付", "IntakeDetail"),), (404,)),
     "intake_result": Row(
-        "行ごとの結果（CSV）", "UTF-8（BOM 付き）。1 追加・2 更新・3 取消・7 警告・9 エラー。", ((200, "CSV", "text/csv"),), (404,)
+        "行ごとの結果（CSV）", "UTF-8（BOM 付き）。1 追加・2 更新・3 取消・7 警告・9 誤り。", ((200, "CSV", "text/csv"),), (404,)
     ),
     "bill_put": Row(
         "請求を 1 件登録・更新・取消する",
@@ -59,7 +59,11 @@ ROUTES: dict[str, Row] = {
     ),
     "bill_cancel": Row("請求を取り消す", _BILL + "取消済みなら何もしない。", ((200, "取消済みの請求", "BillWritten"),), (404, *_WRITE)),
     "bill_reissue": Row(
-        "新しい eL 番号で再発行する", _BILL + "実施者と承認者は別の人。", ((200, "新しい番号", "Reissued"),), (404, *_WRITE)
+        "新しい eL 番号での再発行を準備する",
+        _BILL + "承認者を書かなければ提案として残り、別の人が画面か `fundlink proposal approve` で承認したときに再発行する。"
+        "承認者を書けば 1 回で行う（実施者と承認者は別の人）。利用者が登録されていると、1 回では行えない（FL-4EY-003）。",
+        ((200, "新しい番号", "Reissued"), (202, "承認を待つ提案", "Proposed")),
+        (404, *_WRITE),
     ),
     "bills": Row("請求の一覧", "", ((200, "一覧", "BillPage"),)),
     "bill": Row("請求の状態・eL 番号・QR の内容・発行の履歴", _BILL, ((200, "請求", "BillDetail"),), (404, 409)),
@@ -76,9 +80,13 @@ ROUTES: dict[str, Row] = {
         "entry_number の昇順。next を保存し、次回 after に渡す。どの next からでも何度でもやり直せる。",
         ((200, "消込", "ClearingPage"),),
     ),
-    "days": Row("日・公金種目ごとの照合", "", ((200, "一覧", "DayPage"),)),
-    "day": Row("1 日の照合と収納結果", "", ((200, "1 日分", "Day"),)),
+    "days": Row("日・公金種目ごとの突合", "", ((200, "一覧", "DayPage"),)),
+    "day": Row("1 日の突合と収納結果", "", ((200, "1 日分", "Day"),)),
     "cases": Row("人の判断を待つ案件の一覧（古い順）", "処理の準備と承認は `fundlink act` で行う。", ((200, "一覧", "CasePage"),)),
+    "proposals": Row(
+        "承認を待つ提案の一覧（古い順）", "承認は人が画面か `fundlink proposal approve` で行う。", ((200, "一覧", "ProposalList"),)
+    ),
+    "proposal": Row("提案 1 件の前後と経過", "", ((200, "提案", "Proposed"),), (404,)),
     "profiles": Row("使えるプロファイル", "", ((200, "一覧", "Profiles"),)),
     "healthz": Row("プロセスが動いている", "", ((200, "動いている", "Health"),)),
     "readyz": Row(

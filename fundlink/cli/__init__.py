@@ -16,14 +16,30 @@ import typer
 from typer.exceptions import TyperException
 
 from fundlink import __version__
-from fundlink.cli import absence, accounts, admin, books, cases, messages, reports, settling, slips, tools, upkeep, users, verbs
+from fundlink.cli import (
+    absence,
+    accounts,
+    admin,
+    books,
+    cases,
+    messages,
+    proposals,
+    reports,
+    settling,
+    slips,
+    small_funds,
+    tools,
+    upkeep,
+    users,
+    verbs,
+)
 from fundlink.domain.errors import BusyError, ConfigurationError, FundlinkError, NotKeptError, OutcomeUnknownError, ProblemError, UsageError
 from fundlink.domain.problems import Problem, problem
 
 INTERRUPTED = 130
 app = typer.Typer(
     name="fundlink",
-    help="自治体の公金（税以外）を eLTAX 形式でやり取りするための、つなぎのソフトです。",
+    help="団体の公金（税以外）を eLTAX 形式でやり取りするための、つなぎのソフトです。",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -34,11 +50,13 @@ messages.register(app)
 absence.register(app)
 books.register(app)
 slips.register(app)
+small_funds.register(app)
 reports.register(app)
 admin.register(app)
 settling.register(app)
 accounts.register(app)
 cases.register(app)
+proposals.register(app)
 upkeep.register(app)
 tools.register(app)
 users.register(app)

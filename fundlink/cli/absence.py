@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fundlink.cli.proposals import Approver, Who, by_two
 from fundlink.cli.show import emit, problem_lines, yen
 from fundlink.cli.verbs import Json, jobs
 
@@ -141,17 +142,18 @@ def waive(
     day: Annotated[str, typer.Argument(help="営業日（YYYY-MM-DD）")],
     municipality: Annotated[str, typer.Option(help="団体コード（6桁）")],
     reason: Annotated[str, typer.Option(help="理由")],
-    who: Annotated[str, typer.Option("--as", help="実施者")],
-    approved_by: Annotated[str, typer.Option("--approved-by", help="承認者（別の人）")],
+    who: Who,
+    approved_by: Approver = "",
     kind: Annotated[str, typer.Option(help="receipt（収納）, settlement（払込通知）, bank_credit（入金明細）")] = "receipt",
     as_json: Json = False,
 ) -> int:
     """その営業日のファイルは（もう）届かないと、2 人で決める。隔離したままのファイルも済んだものとする。"""
-    ticket = {"day": _day("DAY", day), "municipality": municipality, "kind": kind, "reason": reason, "who": who, "approved_by": approved_by}
-    with jobs() as work:
-        result = work.waive(ticket)
-    emit(result, as_json=as_json, words=lambda r: f"{r['day']} の {r['kind']} は、もう待ちません。")
-    return 0
+    from fundlink.desk.proposals import Wanted
+
+    asked = {"day": _day("DAY", day), "municipality": municipality, "kind": kind}
+    wanted = Wanted("waive", f"{municipality}:{kind}:{day}", who, reason, asked)
+    ticket = {**asked, "reason": reason, "who": who, "approved_by": approved_by}
+    return by_two(approved_by, wanted, lambda work: work.waive(ticket), as_json=as_json, words=lambda r: f"{r['day']} の {r['kind']} は、もう待ちません。")  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fundlink.cli.settling import Approver, Who
+from fundlink.cli.proposals import Approver, Who, by_two
 from fundlink.cli.show import emit
 from fundlink.cli.verbs import Json, jobs
 
@@ -19,7 +19,7 @@ def add(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="銀行コード-支店コード-預金種目-口座番号（例 0001-001-1-1234567）")],
     municipality: Annotated[str, typer.Option(help="団体コード（6桁）")],
     who: Who,
-    approved_by: Approver,
+    approved_by: Approver = "",
     holder: Annotated[str, typer.Option(help="口座名義")] = "",
     fund: Annotated[list[str], typer.Option(help="この口座で受け取る公金種目コード（くり返し可。省略すると、すべて）")] = [],  # noqa: B006
     written_as: Annotated[list[str], typer.Option(help="銀行の明細での書き方（くり返し可。例 「本店 普通 1234567」）")] = [],  # noqa: B006
@@ -27,12 +27,14 @@ def add(
 ) -> int:
     """口座を登録する（2 人で）。入金のファイルは、登録された口座のものだけを取り込む。"""
     from fundlink.desk.bank_accounts import Wanted
+    from fundlink.desk.proposals import Wanted as Proposal
 
     wanted = Wanted(account, municipality, who, approved_by, holder, tuple(fund), tuple(written_as))
-    with jobs() as work:
-        result = work.add_account(wanted)
-    emit(result, as_json=as_json, words=lambda r: f"口座 {r['account']} を団体 {r['municipality_code']} の口座として登録しました。")
-    return 0
+    asked = {"municipality": municipality, "holder": holder, "funds": fund, "written_as": written_as}
+    return by_two(
+        approved_by, Proposal("account", account, who, asked=asked), lambda work: work.add_account(wanted),
+        as_json=as_json, words=lambda r: f"口座 {r['account']} を団体 {r['municipality_code']} の口座として登録しました。",
+    )  # fmt: skip
 
 
 @account_app.command("list")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fundlink.cli.proposals import Approver, Who, by_two
 from fundlink.cli.show import emit, explained_lines
 from fundlink.cli.verbs import Json, jobs
 
@@ -41,28 +42,30 @@ def list_(as_json: Json = False) -> int:
 
 def reissue(
     bill: Annotated[str, typer.Argument(help="請求キー（~ 区切り）または連携キー")],
-    who: Annotated[str, typer.Option("--as", help="実施者")],
-    approved_by: Annotated[str, typer.Option("--approved-by", help="承認者（別の人）")],
+    who: Who,
+    approved_by: Approver = "",
+    reason: Annotated[str, typer.Option(help="理由（承認する人に示される）")] = "",
     as_json: Json = False,
 ) -> int:
-    """納付書を再発行する（新しい eL番号。前のものは差替えになる）。"""
-    with jobs() as work:
-        result = work.reissue(bill, who, approved_by)
-    emit(result, as_json=as_json, words=lambda r: f"再発行しました: {r['institution_code']}-{r['case_key']}-{r['confirmation_number']}（{r['issue_count']} 回目）。`fundlink submit` で登録されます。")  # fmt: skip
-    return 0
+    """納付書の再発行を準備する（承認されると新しい eL番号。前のものは差替えになる）。"""
+    from fundlink.desk.proposals import Wanted
+
+    wanted = Wanted("reissue", bill, who, reason)
+    return by_two(approved_by, wanted, lambda work: work.reissue(bill, who, approved_by), as_json=as_json, words=lambda r: f"再発行しました: {r['institution_code']}-{r['case_key']}-{r['confirmation_number']}（{r['issue_count']} 回目）。`fundlink submit` で登録されます。")  # fmt: skip
 
 
 def rollback(
     file_id: Annotated[int, typer.Argument(metavar="FILE_ID", help="取込の受付番号")],
-    who: Annotated[str, typer.Option("--as", help="実施者")],
-    approved_by: Annotated[str, typer.Option("--approved-by", help="承認者（別の人）")],
+    who: Who,
+    approved_by: Approver = "",
+    reason: Annotated[str, typer.Option(help="理由（承認する人に示される）")] = "",
     as_json: Json = False,
 ) -> int:
-    """誤って取り込んだファイルを取り消す（打ち消しの記録を足す。続きがあれば行わない）。"""
-    with jobs() as work:
-        result = work.roll_back(file_id, who, approved_by)
-    emit(result, as_json=as_json, words=lambda r: f"受付 {r['file_id']}（{r['file']}）を取り消しました: 追加の取消 {r['created']:,}  更新の戻し {r['updated']:,}  取消の戻し {r['cancelled']:,}。`fundlink submit` で伝わります。")  # fmt: skip
-    return 0
+    """誤って取り込んだファイルの取消を準備する（承認されると打ち消しの記録を足す。続きがあれば行わない）。"""
+    from fundlink.desk.proposals import Wanted
+
+    wanted = Wanted("rollback", str(file_id), who, reason)
+    return by_two(approved_by, wanted, lambda work: work.roll_back(file_id, who, approved_by), as_json=as_json, words=lambda r: f"受付 {r['file_id']}（{r['file']}）を取り消しました: 追加の取消 {r['created']:,}  更新の戻し {r['updated']:,}  取消の戻し {r['cancelled']:,}。`fundlink submit` で伝わります。")  # fmt: skip
 
 
 def explain(

@@ -7,12 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
+from fundlink.cli.proposals import Approver, Who, by_two
 from fundlink.cli.show import emit, problem_lines, yen
 from fundlink.cli.verbs import Json, jobs
 
 MessageId = Annotated[str, typer.Argument(metavar="MESSAGE", help="電文番号")]
-Who = Annotated[str, typer.Option("--as", help="実施者")]
-ApprovedBy = Annotated[str, typer.Option("--approved-by", help="承認者（別の人）")]
 Reason = Annotated[str, typer.Option(help="理由")]
 
 
@@ -49,14 +48,13 @@ def inquire(message: MessageId, who: Who, as_json: Json = False) -> int:
     return 1 if result["problems"] else 0
 
 
-def resend(message: MessageId, who: Who, approved_by: ApprovedBy, reason: Reason, as_json: Json = False) -> int:
+def resend(message: MessageId, who: Who, reason: Reason, approved_by: Approver = "", as_json: Json = False) -> int:
     """電文を 2 人で送り直す。答えの分からない電文は別の電文番号で、相手が失った電文は同じ番号・同じバイトで、次の submit が送る。"""
+    from fundlink.desk.proposals import Wanted
     from fundlink.desk.sending import Decided
 
-    with jobs() as work:
-        result = work.resend(message, Decided(who, approved_by, reason))
-    emit(result, as_json=as_json, words=_resend_words)
-    return 0
+    wanted = Wanted("resend", message, who, reason)
+    return by_two(approved_by, wanted, lambda work: work.resend(message, Decided(who, approved_by, reason)), as_json=as_json, words=_resend_words)  # fmt: skip
 
 
 def _resend_words(result: Mapping[str, Any]) -> str:
@@ -64,14 +62,13 @@ def _resend_words(result: Mapping[str, Any]) -> str:
     return f"{result['message_id']}: 納付書 {result['slips']:,} 件を、次の `fundlink submit` で{how}送ります。"
 
 
-def give_up(message: MessageId, who: Who, approved_by: ApprovedBy, reason: Reason, as_json: Json = False) -> int:
+def give_up(message: MessageId, who: Who, reason: Reason, approved_by: Approver = "", as_json: Json = False) -> int:
     """電文を 2 人で打ち切る。もう照会も送信もしない。納付書はいまの状態のまま残る。"""
+    from fundlink.desk.proposals import Wanted
     from fundlink.desk.sending import Decided
 
-    with jobs() as work:
-        result = work.give_up(message, Decided(who, approved_by, reason))
-    emit(result, as_json=as_json, words=lambda r: f"{r['message_id']}: 打ち切りました（納付書 {r['slips']:,} 件）。")
-    return 0
+    wanted = Wanted("give_up", message, who, reason)
+    return by_two(approved_by, wanted, lambda work: work.give_up(message, Decided(who, approved_by, reason)), as_json=as_json, words=lambda r: f"{r['message_id']}: 打ち切りました（納付書 {r['slips']:,} 件）。")  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:

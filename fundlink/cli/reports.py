@@ -16,16 +16,15 @@ def report(
     name: Annotated[str, typer.Argument(help="collection 収納率 | channels 収納方法の内訳 | ageing 案件の待ち日数 | spans 合うまでの日数")],
     municipality: Annotated[str | None, typer.Option(help="団体コード（6桁）。1 団体だけなら省略できる")] = None,
     out: Annotated[Path | None, typer.Option(help="書き出すファイル。省略すると画面に出す")] = None,
-    form: Annotated[str, typer.Option(help="--out の形: json | csv | xlsx")] = "xlsx",
+    form: Annotated[str, typer.Option(help="--out の形: json | csv | xlsx | pdf")] = "xlsx",
     as_json: Json = False,
 ) -> int:
     """集計を出す（収納率、収納方法の内訳、案件の待ち日数、合うまでの日数）。"""
     from fundlink.desk import reports
     from fundlink.domain.errors import UsageError
-    from fundlink.formats.papers import FORMS
 
-    if form not in FORMS:
-        raise UsageError(f"--form は {' | '.join(FORMS)} のどれかです。")
+    if form not in reports.FORMS:
+        raise UsageError(f"--form は {' | '.join(reports.FORMS)} のどれかです。")
     with jobs() as work:
         told = (
             reports.shown(work.rooms, name, municipality)

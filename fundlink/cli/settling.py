@@ -8,11 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from fundlink.cli.proposals import Approver, Who, by_two
 from fundlink.cli.show import emit, problem_lines, yen
 from fundlink.cli.verbs import Json, jobs
 
-Who = Annotated[str, typer.Option("--as", help="実施者")]
-Approver = Annotated[str, typer.Option("--approved-by", help="承認者（別の人）")]
 Reason = Annotated[str, typer.Option("--reason", help="理由")]
 
 
@@ -105,28 +104,34 @@ def accept_settlement(
     suggestion: Annotated[str, typer.Option(help="候補の名前（explain-settlement が [ ] に示すもの）")],
     reason: Reason,
     who: Who,
-    approved_by: Approver,
+    approved_by: Approver = "",
     as_json: Json = False,
 ) -> int:
-    """候補の 1 つを、2 人の確認で払込の清算とする。"""
-    with jobs() as work:
-        result = work.accept_settlement(key, suggestion, reason=reason, who=who, approved_by=approved_by)
-    emit(result, as_json=as_json, words=lambda r: f"清算しました: {r['equation']}\n`fundlink reconcile` で日に反映されます。")
-    return 0
+    """候補の 1 つを払込の清算とする提案をする（2 人で）。"""
+    from fundlink.desk.proposals import Wanted
+
+    wanted = Wanted("settle", key, who, reason, {"suggestion": suggestion})
+    return by_two(
+        approved_by, wanted, lambda work: work.accept_settlement(key, suggestion, reason=reason, who=who, approved_by=approved_by),
+        as_json=as_json, words=lambda r: f"清算しました: {r['equation']}\n`fundlink reconcile` で日に反映されます。",
+    )  # fmt: skip
 
 
 def withdraw_settlement(
     key: Annotated[str, typer.Argument(metavar="KEY", help="払込の番号")],
     reason: Reason,
     who: Who,
-    approved_by: Approver,
+    approved_by: Approver = "",
     as_json: Json = False,
 ) -> int:
     """2 人で決めた清算を、2 人で取り下げる。"""
-    with jobs() as work:
-        result = work.withdraw_settlement(key, reason=reason, who=who, approved_by=approved_by)
-    emit(result, as_json=as_json, words=lambda r: f"取り下げました: {r['equation']}\n`fundlink reconcile` で日に反映されます。")
-    return 0
+    from fundlink.desk.proposals import Wanted
+
+    return by_two(
+        approved_by, Wanted("unsettle", key, who, reason),
+        lambda work: work.withdraw_settlement(key, reason=reason, who=who, approved_by=approved_by),
+        as_json=as_json, words=lambda r: f"取り下げました: {r['equation']}\n`fundlink reconcile` で日に反映されます。",
+    )  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:

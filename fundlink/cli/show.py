@@ -29,7 +29,7 @@ def problem_lines(problems: list[dict[str, Any]], most: int = 20) -> list[str]:
     """Problems for people: where, what, what to do."""
     lines = []
     for told in problems[:most]:
-        mark = "エラー" if told["severity"] == "error" else "注意"
+        mark = "誤り" if told["severity"] == "error" else "注意"
         places = [
             f"{told['line']} 行目" if told.get("line") else "",
             f"「{told['ja']}」" if told.get("ja") else "",

@@ -1,22 +1,25 @@
-"""eL-QR and profiles as commands. Thin: formats does the work; only ``profile sample`` and ``elqr image`` write a file."""
+"""eL-QR and profiles as commands. Thin: formats and the desk do the work; only ``profile sample`` and ``elqr image`` write a file."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fundlink.cli.proposals import Who, propose
 from fundlink.cli.show import emit, problem_lines
-from fundlink.cli.verbs import Json
+from fundlink.cli.verbs import Json, jobs
 
 if TYPE_CHECKING:
+    from fundlink.desk.profiles import Compared
     from fundlink.formats.profiles import Profile
 
+_CHANGES = {"new": "追加", "changed": "変更", "gone": "削除"}
 elqr_app = typer.Typer(help="eL-QR の読み取り・作成・画像。", no_args_is_help=True, rich_markup_mode=None)
-profile_app = typer.Typer(help="様式（プロファイル）の一覧・検査・見本。", no_args_is_help=True, rich_markup_mode=None)
+profile_app = typer.Typer(help="様式（プロファイル）の一覧・検査・見本・採用。", no_args_is_help=True, rich_markup_mode=None)
 
 
 @elqr_app.command("decode")
@@ -32,7 +35,7 @@ def decode(payload: Annotated[str, typer.Argument(help="255 桁の数字")], as_
 def _decoded_words(found: Mapping[str, Any]) -> str:
     """One line a value, then what is wrong; people count digits from 1."""
     lines = [f"{name}: {value}" for name, value in found.items() if name != "problems"]
-    lines += [f"[エラー] {told['code']} {told['at'] + 1} 桁目 {told['message']} → {told['next']}" for told in found["problems"]]
+    lines += [f"[誤り] {told['code']} {told['at'] + 1} 桁目 {told['message']} → {told['next']}" for told in found["problems"]]
     return "\n".join(lines)
 
 
@@ -115,6 +118,42 @@ def list_(as_json: Json = False) -> int:
     ]
     emit({"profiles": found}, as_json=as_json, words=lambda r: "\n".join(f"{p['name']}\t{p['label']}\t{', '.join(p['messages'])}" for p in r["profiles"]))  # fmt: skip
     return 0
+
+
+@profile_app.command("adopt")
+def adopt(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="`FUNDLINK_PROFILES` にあるプロファイルの名前")],
+    reason: Annotated[str, typer.Option(help="理由")],
+    who: Who,
+    as_json: Json = False,
+) -> int:
+    """団体のプロファイルを、今の内容で使うことを準備する（別の管理者が `fundlink proposal approve` か画面で承認する）。"""
+    from fundlink.desk.proposals import Wanted
+
+    return propose(Wanted("profile", name, who, reason), as_json=as_json)
+
+
+@profile_app.command("diff")
+def diff(name: Annotated[str, typer.Argument(metavar="NAME", help="`FUNDLINK_PROFILES` にあるプロファイルの名前")], as_json: Json = False) -> int:  # fmt: skip
+    """採用済みの内容と今のファイルの違いを、行ごとに示す（承認する人が確かめる）。"""
+    from fundlink.desk import profiles
+
+    with jobs() as work:
+        found = profiles.compared(work.rooms, name)
+    told = {**found._asdict(), "changes": [change._asdict() for change in found.changes]}
+    emit(told, as_json=as_json, words=lambda _: "\n".join(_compared_words(found)))
+    return 0
+
+
+def _compared_words(found: Compared) -> Iterator[str]:
+    """The difference for people, as it is usually written."""
+    yield f"今の照合値  {found.digest}"
+    yield f"採用済み    {found.in_use or 'なし'}{'' if found.known else '（内容は保管されていません）'}"
+    if not found.changes:
+        yield "採用済みの内容と同じです。"
+    for change in found.changes:
+        yield f"{change.file}（{_CHANGES[change.state]}）"
+        yield from change.lines or ("見える行に違いはありません（文字コードや改行だけの違いです）。",)
 
 
 @profile_app.command("sample")

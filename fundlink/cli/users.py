@@ -23,7 +23,9 @@ Named = Annotated[str, typer.Argument(metavar="LOGIN", help="利用者名また�
 Person = Annotated[str, typer.Option(help="職員番号（1 人に 1 つ）")]
 PersonName = Annotated[str, typer.Option("--name", help="氏名")]
 Who = Annotated[str, typer.Option("--as", help="実施者（管理）")]
-Approver = Annotated[str, typer.Option("--approved-by", help="承認者（別の管理）")]
+Approver = Annotated[
+    str, typer.Option("--approved-by", help="使わない（1 回で 2 人分は行えない）。別の管理が approve で承認する", hidden=True)
+]
 Roles = Annotated[list[str], typer.Option("--role", help="役割: input review approve treasury audit admin（くり返し可）")]
 Towns = Annotated[list[str], typer.Option("--municipality", help="団体コード（くり返し可）。省略するとすべて")]
 Departments = Annotated[list[str], typer.Option("--department", help="課所コード（くり返し可）。省略するとすべて")]
@@ -60,14 +62,73 @@ def add(
     department: Departments = [],  # noqa: B006
     as_json: Json = False,
 ) -> int:
-    """利用者を登録する（管理 2 人で。2 人目の管理だけは 1 人で登録できる）。"""
-    from fundlink.desk import accounts
+    """利用者の登録を準備する（別の管理が approve で承認する。2 人目の管理だけは 1 人で登録できる）。"""
+    from fundlink.desk import account_proposals
 
-    new = accounts.NewAccount(login, person, name, tuple(role), _scope(municipality, department))
+    said = account_proposals.content(login, role, _scope(municipality, department), person=person, full_name=name)
+    return _prepared("add", said, (who, approved_by), as_json=as_json)
+
+
+def _prepared(kind: str, said: dict[str, Any], names: tuple[str, str], *, as_json: bool) -> int:
+    """One administrator asks; both in one call would be one person at one keyboard."""
+    from fundlink.desk import account_proposals
+    from fundlink.domain.errors import ProblemError
+    from fundlink.domain.problems import problem
+
+    if names[1]:
+        raise ProblemError([problem("FL-4EY-003")])
     with jobs() as work:
-        result = accounts.add(work.rooms, new, who, approved_by)
-    emit(result, as_json=as_json, words=_setup_words)
+        result = account_proposals.asked(work.rooms, kind, said, names[0])
+    emit(result, as_json=as_json, words=_proposed_words)
     return 0
+
+
+def _proposed_words(told: Mapping[str, Any]) -> str:
+    if "setup_secret" in told:
+        return _setup_words(told)
+    number = told["proposal_id"]
+    return f"準備しました（{told['login']}）。別の管理が `fundlink users approve {number} --as 承認者` か画面で承認します。"
+
+
+@users_app.command("waiting")
+def waiting(as_json: Json = False) -> int:
+    """承認を待つ利用者の登録・役割の変更・設定し直し。"""
+    from fundlink.desk import account_proposals
+
+    with jobs() as work:
+        result = {"proposals": account_proposals.waiting(work.rooms)}
+    words = {"add": "登録", "roles": "役割の変更", "reset": "設定し直し"}
+    emit(result, as_json=as_json, words=lambda r: "\n".join(f"{p['proposal_id']} {words[p['kind']]} {p['content']['login']} {'・'.join(p['content']['roles'])}  準備 {p['prepared_by']} {p['at']}" for p in r["proposals"]) or "承認を待つものはありません。")  # fmt: skip
+    return 0
+
+
+Number = Annotated[int, typer.Argument(metavar="ID", help="番号（waiting に出る）")]
+
+
+@users_app.command("approve")
+def approve(number: Number, who: Annotated[str, typer.Option("--as", help="承認者（別の管理）")], as_json: Json = False) -> int:
+    """準備された登録・変更を承認して行う（準備した人にはできない）。"""
+    from fundlink.desk import account_proposals
+
+    with jobs() as work:
+        result = account_proposals.approve(work.rooms, number, who)
+    emit(result, as_json=as_json, words=lambda r: _setup_words(r) if "setup_secret" in r else _roles_words(r))
+    return 0
+
+
+@users_app.command("drop")
+def drop(number: Number, who: Who, as_json: Json = False) -> int:
+    """準備されたものを取り下げる・却下する。"""
+    from fundlink.desk import account_proposals
+
+    with jobs() as work:
+        account_proposals.drop(work.rooms, number, who)
+    emit({"proposal_id": number, "state": "dropped"}, as_json=as_json, words=lambda r: f"{r['proposal_id']} を取り下げました。")
+    return 0
+
+
+def _roles_words(told: Mapping[str, Any]) -> str:
+    return f"{told['person']} の役割: {'・'.join(told['before']['roles']) or '（なし）'} → {'・'.join(told['roles']) or '（なし）'}"
 
 
 def _scope(municipalities: list[str], departments: list[str]) -> Any:
@@ -99,19 +160,16 @@ def _user_line(user: Mapping[str, Any]) -> str:
 def roles(
     name: Named,
     who: Who,
-    approved_by: Approver,
+    approved_by: Approver = "",
     role: Roles = [],  # noqa: B006
     municipality: Towns = [],  # noqa: B006
     department: Departments = [],  # noqa: B006
     as_json: Json = False,
 ) -> int:
-    """役割と範囲を置き換える（管理 2 人で。自分のものは変えられない）。"""
-    from fundlink.desk import accounts
+    """役割と範囲の置き換えを準備する（別の管理が approve で承認する。自分のものは変えられない）。"""
+    from fundlink.desk import account_proposals
 
-    with jobs() as work:
-        result = accounts.change_roles(work.rooms, name, (tuple(role), _scope(municipality, department)), (who, approved_by))
-    emit(result, as_json=as_json, words=lambda r: f"{r['person']} の役割: {'・'.join(r['before']['roles']) or '（なし）'} → {'・'.join(r['roles']) or '（なし）'}")  # fmt: skip
-    return 0
+    return _prepared("roles", account_proposals.content(name, role, _scope(municipality, department)), (who, approved_by), as_json=as_json)
 
 
 @users_app.command("disable")
@@ -126,14 +184,11 @@ def disable(name: Named, who: Who, reason: Annotated[str, typer.Option(help="理
 
 
 @users_app.command("reset")
-def reset(name: Named, who: Who, approved_by: Approver, as_json: Json = False) -> int:
-    """パスワードと確認コードを設定し直す（管理 2 人で。止めた利用者は有効に戻る）。"""
-    from fundlink.desk import accounts
+def reset(name: Named, who: Who, approved_by: Approver = "", as_json: Json = False) -> int:
+    """パスワードと確認コードの設定し直しを準備する（別の管理が approve で承認する。止めた利用者は有効に戻る）。"""
+    from fundlink.desk import account_proposals
 
-    with jobs() as work:
-        result = accounts.reset(work.rooms, name, (who, approved_by))
-    emit(result, as_json=as_json, words=_setup_words)
-    return 0
+    return _prepared("reset", account_proposals.content(name), (who, approved_by), as_json=as_json)
 
 
 @users_app.command("unlock")

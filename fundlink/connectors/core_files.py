@@ -5,6 +5,7 @@ Called by pipeline and bootstrap. It never looks into a file and never opens any
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import tempfile
@@ -15,6 +16,7 @@ from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import problem
 
 _PIECE = 1 << 20
+_OURS, _BEGUN = ".fundlink-", ".tmp"
 _UNFINISHED = (".tmp", ".part", ".filepart", ".crdownload", ".done", ".result.csv")
 
 
@@ -76,20 +78,55 @@ def put(path: Path, content: Iterable[bytes], *, mode: int = 0o640) -> None:
     """Write a file so that a reader sees all of it or nothing; it is on the disk, under its name, when this returns."""
     new = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
+    handle, name = _begun(path.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
             for piece in content:
                 stream.write(piece)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(name).chmod(mode)
-        Path(name).replace(path)
+            Path(name).chmod(mode)
+            Path(name).replace(path)  # while the file is locked: once it is not, it may be swept
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
     for folder in (path.parent, *(folder.parent for folder in new)):
         _sync(folder)
+
+
+def _begun(folder: Path) -> tuple[int, str]:
+    """A hidden file of ours to write to, locked for as long as it is open: so everybody can see whether its writer lives."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=folder, prefix=_OURS, suffix=_BEGUN)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # somebody sweeps and was faster; this one will be gone
+            os.close(handle)
+            continue
+        except OSError:  # a file system without locks, on which nobody can sweep either
+            return handle, name
+        if os.fstat(handle).st_nlink:
+            return handle, name
+        os.close(handle)
+
+
+def sweep(folder: Path) -> int:
+    """Take away what writers of ours left half written when they were killed; how many files. One that is being written is locked, and stays."""
+    swept = 0
+    for path in folder.glob(f"{_OURS}*{_BEGUN}"):
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        except OSError:  # it has come to its name meanwhile, or is none of ours
+            continue
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+            swept += 1
+        except OSError:  # its writer lives, or nobody can know
+            continue
+        finally:
+            os.close(handle)
+    return swept
 
 
 def _sync(folder: Path) -> None:

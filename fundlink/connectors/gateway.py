@@ -91,5 +91,7 @@ REASONS: dict[str, str] = {
     "R004": "団体が登録されていない",
     "R005": "電文番号が別の内容で使用済み",
 }
+PAID = ("E105",)
+"""Reasons that end when the payment is taken back: what was refused for one of them has to be told again then."""
 NOT_KNOWN = ("E104",)
 """Reasons that say the gateway does not know a slip; about one that it registered before, it has forgotten something."""

@@ -64,6 +64,8 @@ class InMemoryGateway:
         self._files: dict[str, tuple[RemoteFile, bytes]] = {}
         self.slips: dict[str, dict[str, str]] = {}
         self.effects: dict[tuple[str, str], int] = {}
+        self.paid: list[str] = []
+        """Case keys, one a payment that a payer made here and that was not taken back."""
         self.faults: list[str] = []
         self.inquiry_faults: list[str] = []
         self.away, self.away_for_s = 0, 600.0
@@ -162,6 +164,8 @@ class InMemoryGateway:
             reason = "E106" if known["state"] == "cancelled" else "" if known["AmountYen"] == told["AmountYen"] else "E101"
         elif operation != "register" and (known is None or known["state"] == "cancelled"):
             reason = "E104" if known is None else "E106"
+        elif operation != "register" and key in self.paid:
+            reason = "E105"
         if reason:
             return key, "refused", reason, int(told["AmountYen"])
         self.slips[key] = {**told, "state": "cancelled" if operation == "cancel" else "registered"}

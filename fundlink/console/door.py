@@ -15,6 +15,8 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import sqlalchemy as sa
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, Headers
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -25,7 +27,7 @@ from fundlink.console.view import Console
 from fundlink.console.visitor import Held
 from fundlink.desk import login
 from fundlink.desk.login import Limits, Visitor
-from fundlink.domain.errors import BusyError
+from fundlink.domain.errors import BusyError, ProblemError
 
 AsgiScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -37,6 +39,9 @@ OPEN = ("/login", "/setup", "/static/")
 """Pages that nobody must be logged in for, and what lies beneath them."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 FORM_BYTES = 1 << 20
+UPLOADS = ("/upload", "/small-funds/send")
+"""The pages whose form carries a file: it is spooled to the disk while it comes, and its fields hold next to nothing."""
+FIELDS, FIELD_BYTES = 8, 4096
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'{images}; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -105,7 +110,10 @@ class Door:
             await refusals.failure(Request(scope), "busy", 503)(scope, receive, answering)
             return
         refused, receive = await self._refusal(scope, receive, had_session=bool(session_id))
-        await (refused or self._app)(scope, receive, answering)
+        try:
+            await (refused or self._app)(scope, receive, answering)
+        finally:
+            await scope["state"]["form"].close()
 
     async def _visitor(self, session_id: str) -> tuple[Visitor | None, bool]:
         """Who is behind a session, and whether it cannot be told at the moment."""
@@ -131,11 +139,29 @@ class Door:
             if body is None:
                 return refusals.page(request, "FL-API-007", expected=FORM_BYTES), receive
             state["form"] = _form(body)
-            token = token or str(state["form"].get("csrf", ""))
+        elif request.headers.get("content-type", "").startswith("multipart/form-data") and inner_path(scope) in UPLOADS:
+            wrong = await self._upload(Request(scope, receive))
+            if wrong is not None:
+                return wrong, receive
+        token = token or str(state["form"].get("csrf", ""))
         held: Held = state["held"]
         if not token or not tokens.is_form_token(held.rooms.sealing_key(), token, held.bound_to, max_age_s=self._settings.session_s):
             return refusals.page(request, "FL-AUTH-011"), receive
         return None, receive
+
+    async def _upload(self, request: Request) -> Response | None:
+        """Take the form of a file, or say in a page what is wrong with it."""
+        limit, announced = self._settings.max_upload_bytes, request.headers.get("content-length", "0")
+        too_large = refusals.page(request, "FL-FIL-009", expected=f"{limit // (1 << 20):,}")
+        if not announced.isdigit() or int(announced) > limit:
+            return too_large
+        try:
+            request.state.form = await request.form(max_files=1, max_fields=FIELDS, max_part_size=FIELD_BYTES)
+        except ProblemError:  # a body that announces no length is counted on its way
+            return too_large
+        except (MultiPartException, HTTPException):
+            return refusals.page(request, "FL-API-001", place="multipart/form-data")
+        return None
 
 
 def _is_open(inner: str) -> bool:

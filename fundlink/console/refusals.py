@@ -15,7 +15,8 @@ from fundlink.domain.problems import problem
 
 STATUS = {
     "FL-4EY-001": 403, "FL-4EY-002": 409, "FL-ACT-003": 403, "FL-API-007": 413, "FL-AUTH-001": 401, "FL-AUTH-002": 401, "FL-AUTH-003": 403,
-    "FL-AUTH-004": 403, "FL-AUTH-010": 429, "FL-AUTH-011": 403, "FL-AUTH-012": 403, "FL-AUTH-013": 401, "FL-DAY-002": 404, "FL-MUN-003": 404,
+    "FL-AUTH-004": 403, "FL-AUTH-010": 429, "FL-AUTH-011": 403, "FL-AUTH-012": 403, "FL-AUTH-013": 401, "FL-DAY-002": 404, "FL-MUN-003": 404, "FL-FIL-009": 413,
+    "FL-PRP-001": 404, "FL-PRP-002": 409, "FL-PRP-003": 409, "FL-PRP-004": 409,
     "FL-RCP-004": 404, "FL-SET-102": 404, "FL-VER-002": 412,
 }  # fmt: skip
 """Codes that are not listed are a content that cannot be taken: 422."""
@@ -38,6 +39,8 @@ def _told(request: Request, problems: list[dict[str, Any]], *, way: str = "") ->
     status = STATUS.get(code, 422)
     if status == 404:  # the same words as for what belongs to others: nobody learns what there is
         return failure(request, "missing", status)
+    if code == "FL-AUTH-001":  # its advice is for a program with a key; the page itself says what a person does
+        problems = []
     return failure(request, _WORDS.get(code) or _WORDS.get(status, "refused"), status, problems=problems, way=way)
 
 

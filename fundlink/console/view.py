@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import jinja2
 from starlette.concurrency import run_in_threadpool
@@ -78,15 +79,20 @@ def address(request: Request, path: str) -> str:
     return f"{request.scope.get('root_path', '')}/{path.lstrip('/')}"
 
 
+def bill_address(key: str) -> str:
+    """Where the page of a bill is, below the console: its key as the API writes it."""
+    return f"bills/{quote(key, safe='~')}"
+
+
 def show(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page. Every template knows: words (w), t, url, asset, navigation, visitor, may, who, csrf."""
+    """A page. Every template knows: words (w), t, url, asset, navigation, visitor, may, who, csrf, bill_address."""
     words, console = words_of(request), console_of(request)
     known = {
         "w": words, "t": words.say, "url": lambda path: address(request, path), "navigation": _navigation(request, console),
         "asset": lambda name: f"{address(request, 'static/' + name)}?v={_stamp(name)}", "here": request.url.path,
         "visitor": somebody(request), "may": lambda permission: may(request, permission), "who": _names(request), "demo": console.demo,
         "csrf": csrf_token(request), "other_language": _other_language(request, words), "problems": [],
-        "done": request.query_params.get("done", ""),
+        "done": request.query_params.get("done", ""), "bill_address": bill_address,
     }  # fmt: skip
     answer = HTMLResponse(_environment().get_template(template).render(known | values), status)
     if request.query_params.get("lang") in LANGUAGES:

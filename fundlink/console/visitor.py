@@ -82,7 +82,7 @@ def found(look: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
     try:
         return look(*args, **more)
     except ProblemError as error:
-        if any(one.code in ("FL-ACT-001", "FL-ACT-005", "FL-BIL-004", "FL-FIL-006") for one in error.problems):
+        if any(one.code in ("FL-ACT-001", "FL-ACT-005", "FL-BIL-004", "FL-FIL-006", "FL-PRP-001") for one in error.problems):
             raise HTTPException(404) from error
         raise
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from fundlink.access.roles import ROLES
 from fundlink.bootstrap import code_words
+from fundlink.desk.deeds import DEEDS
 from fundlink.domain.books import ACCOUNTS, YEAR_KINDS
-from fundlink.domain.states import DAY_STATES, STATES
+from fundlink.domain.states import DAY_STATES, FILE_EVENTS, MESSAGE_EVENTS, STATES
 from fundlink.reconcile.absence import STATES as FILE_STATES
 from fundlink.reconcile.case_kinds import BILL, KINDS, REASONS
 from fundlink.reconcile.outcomes import RULES, UNDETERMINED
@@ -26,14 +27,21 @@ _TERMS: Mapping[str, Mapping[str, str]] = {
     "day": dict(DAY_STATES),
     "file": dict(FILE_STATES),
     "bill": dict(STATES),
+    "message": dict(MESSAGE_EVENTS),
     "outcome": {rule.outcome: rule.ja for rule in (*RULES, UNDETERMINED)},
     "difference": REASONS,
     "case": {kind.name: kind.ja for kind in (*KINDS, BILL)},
     "verb": {row.verb: row.ja for row in VERBS},
     "account": dict(ACCOUNTS),
     "year_kind": dict(YEAR_KINDS),
+    "deed": {deed.kind: deed.ja for deed in DEEDS},
+    "intake": dict(FILE_EVENTS),
     "role": {role.name: role.ja for role in ROLES},
 }
+
+_ORDER = ("name", "file", "event", "state", "read", "accepted", "accepted_yen", "created", "updated", "cancelled", "issue_count", "case_key", "superseded_case_key", "total_yen")  # fmt: skip
+_FACTS = {"event": ("intake", "message"), "state": ("bill", "message")}
+"""Facts of proposals that are states: of what each may be one."""
 
 
 @cache
@@ -90,6 +98,43 @@ class Words:
             return self.count(value)
         tenths = f"{value // 10}.{value % 10}"
         return f"{tenths}%" if unit == "permille" else f"{tenths} days" if self._at else f"{tenths} 日"
+
+    def size(self, octets: int) -> str:
+        """A number of bytes.
+
+        >>> Words("ja").size(512), Words("en").size(1536), Words("ja").size(5 << 20), Words("ja").size(2 << 30)
+        ('512 B', '1.5 kB', '5.0 MB', '2.0 GB')
+        """
+        if octets < 1 << 10:
+            return f"{octets} B"
+        unit, shift = next((unit, shift) for unit, shift in (("GB", 30), ("MB", 20), ("kB", 10)) if octets >> shift)
+        return f"{octets / (1 << shift):,.1f} {unit}"
+
+    def facts(self, told: Mapping[str, object]) -> list[tuple[str, object]]:
+        """Facts of a proposal in the order in which people read them; what only a machine compares is left out.
+
+        >>> Words("ja").facts({"created": 1, "version_id": 9, "name": "a.csv"})
+        [('name', 'a.csv'), ('created', 1)]
+        """
+        names = [name for name in told if name != "version_id"]
+        return [(name, told[name]) for name in sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))]
+
+    def fact(self, name: str, value: object) -> str:
+        """One fact of a proposal: yen, counts, states and yes or no in words, everything else as it is.
+
+        >>> Words("ja").fact("total_yen", 1200), Words("ja").fact("same_id", True), Words("en").fact("created", 3), Words("ja").fact("funds", ["601"])
+        ('1,200 円', 'はい', '3', '601')
+        """
+        if isinstance(value, bool):
+            return self.say("fact.yes" if value else "fact.no")
+        if isinstance(value, int):
+            return self.yen(value) if name.endswith("_yen") else self.count(value)
+        if isinstance(value, list):
+            return "・".join(self.say(f"kind.{one}") if f"kind.{one}" in table() else str(one) for one in value)
+        if name == "kind" and f"kind.{value}" in table():
+            return self.say(f"kind.{value}")
+        kind = next((kind for kind in _FACTS.get(name, ()) if value in _TERMS[kind]), "")
+        return self.term(kind, str(value)) if kind else str(value)
 
     def date(self, day: str) -> str:
         """A day as people say it.

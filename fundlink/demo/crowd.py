@@ -22,7 +22,8 @@ from fundlink.config import Settings
 from fundlink.connectors import core_files
 from fundlink.demo import bills as made
 from fundlink.demo.other_side import OtherSide
-from fundlink.demo.play import Plan, Say, business_day_before, counted, difference, invented_codes
+from fundlink.demo.plan import Plan, Say, business_day_before, invented_codes
+from fundlink.demo.steps import counted, difference
 from fundlink.demo.troupe import PATIENCE_S, Troupe
 from fundlink.domain.errors import BusyError, ConfigurationError, OutcomeUnknownError, ProblemError, UsageError
 from fundlink.domain.problems import problem
@@ -37,6 +38,9 @@ from fundlink.store.ledger import ledger_hash
 TOWNS = 4
 """Municipalities among which the bills are spread, however many processes there are."""
 AGAIN_S = 0.5
+WAITS_S = 1800.0
+"""How long the product may wait for a gateway that failed again and again: it leaves it alone for a minute, then for longer."""
+LOOK_S = 2.0
 _Found = TypeVar("_Found")
 
 
@@ -209,12 +213,12 @@ _AWAY = {"FL-GTW-001", "FL-GTW-002", "FL-GTW-003", "FL-FIL-005"}
 
 
 def _until_done(crowd: Crowd, verb: str, when: str, done: Callable[[Ticket], bool]) -> None:
-    deadline, attempt = time.monotonic() + PATIENCE_S, 0
+    deadline, attempt = time.monotonic() + WAITS_S, 0
     while not all(done(told) for told in _of_all(crowd, verb, f"{when}-{attempt}")):
         if time.monotonic() > deadline:
             raise ProblemError([problem("FL-GTW-002")])
         attempt += 1
-        time.sleep(AGAIN_S)
+        time.sleep(LOOK_S)
 
 
 def _of_all(crowd: Crowd, verb: str, when: str, **more: str) -> list[Ticket]:

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from fundlink.connectors import core_files
 from fundlink.demo.other_side import OtherSide
-from fundlink.demo.play import Plan, Say, business_day_before, change, counted, take_in, tell_gateway
+from fundlink.demo.plan import Plan, Say, business_day_before
 from fundlink.demo.staff import PATIENCE, Staff
+from fundlink.demo.steps import change, counted, take_in, tell_gateway
 from fundlink.jobs import Jobs
 from fundlink.pipeline import Rooms
 

@@ -1,30 +1,24 @@
 """The acts of staff: each takes who does it and who approved it, checks the facts, acts in one transaction, and is audited.
 
 Called by jobs. Beside the pipeline this is the only package that moves data between rooms. Cases are in ``queue``, what is done
-about them in ``acts``, what both look at in ``grounds``.
+about them in ``acts``, what both look at in ``grounds``; what two persons do outside of cases is proposed in ``proposals``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
 from fundlink.domain.scope import EVERYWHERE, Scope
-from fundlink.domain.states import FILE_EVENTS, in_japanese
 from fundlink.domain.values import is_municipality_code
-from fundlink.pipeline import absence, people
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile import suggestions
 from fundlink.reconcile.explaining import compared, rejected
 from fundlink.reconcile.outcomes import classify
 from fundlink.reconcile.suggestions import Candidate, Payment, Suggestion
-from fundlink.store import audit, bills, closing, explain, files, lookup
+from fundlink.store import audit, case_departments, explain, files, lookup
 from fundlink.store.lookup import BillView
-
-_WHY = {"paid": "納付済み", "changed": "変更済み", "reissued": "再発行済み"}
-_REISSUABLE = ("issued", "registered", "refused", "expired")
 
 
 def find_bill(rooms: Rooms, name: str, municipality_code: str | None = None, *, scope: Scope = EVERYWHERE) -> BillView:
@@ -41,43 +35,13 @@ def find_bill(rooms: Rooms, name: str, municipality_code: str | None = None, *, 
     return several[0]
 
 
-def reissue(rooms: Rooms, name: str, who: str, approved_by: str) -> dict[str, Any]:
-    """Give a bill a new eL number; the old slip is superseded and still recognised if it is paid."""
-    people.two_names(who, approved_by)
-    with rooms.store.together() as connection:
-        bill = find_bill(rooms, name)
-        who, approved_by = people.two(rooms, connection, (who, approved_by), "reissue", bill.municipality_code)
-        bills.hold(connection, bill.municipality_code)
-        bill = find_bill(rooms, bill.bill_key)
-        if bill.is_paid or bill.state not in _REISSUABLE:
-            state = "paid" if bill.is_paid else bill.state
-            raise ProblemError([problem("FL-BIL-003", state=in_japanese(state), state_en=state)])
-        serial = bills.next_serials(connection, bill.municipality_code, 1, 0)
-        case_key = f"{bill.fund_code}{bill.levy_year:04d}{serial:013d}"
-        number = rooms.confirmation_numbers(1)[0]
-        count = bills.reissue(connection, bill.bill_id, (case_key, number), rooms.now())
-        detail = {"approved_by": approved_by, "before": bill.case_key, "after": case_key, "issue_count": count}
-        audit.append(connection, audit.Entry(who, "desk.reissue", f"bill:{bill.bill_key}", detail, rooms.now()))
-    return {
-        "bill_key": bill.bill_key, "issue_count": count, "institution_code": bill.institution_code, "case_key": case_key,
-        "confirmation_number": number, "superseded_case_key": bill.case_key,
-    }  # fmt: skip
-
-
-def waive(rooms: Rooms, ticket: dict[str, Any]) -> dict[str, Any]:
-    """Declare that no (further) file of a kind comes for a business day; the watermark no longer waits for it."""
-    names = (str(ticket["who"]), str(ticket["approved_by"]))
-    people.two_names(*names)
-    with rooms.store.together() as connection:
-        who, approved_by = people.two(rooms, connection, names, "waive", str(ticket["municipality"]))
-        return absence.waive(rooms, {**ticket, "who": who, "approved_by": approved_by})
-
-
-def explain_payment(rooms: Rooms, transaction_key: str) -> dict[str, Any]:
-    """Why a payment has its outcome: statements, rule, fields compared, rules rejected before it, and what else may have been meant."""
+def explain_payment(rooms: Rooms, transaction_key: str, *, scope: Scope = EVERYWHERE) -> dict[str, Any]:
+    """Why a payment in scope has its outcome: statements, rule, fields compared, rules rejected before it, and what else may have been meant."""
     with rooms.store.read() as connection:
         stated = explain.statements(connection, transaction_key)
-        if not stated:
+        name = f"transaction:{transaction_key}"
+        within = scope.departments is None or case_departments.departments_of(connection, [name]).get(name) in scope.departments
+        if not stated or not scope.covers(stated[-1].municipality_code) or not within:
             raise ProblemError([problem("FL-RCP-004", place=transaction_key)])
         judged = explain.judged(connection, transaction_key)
         near = _meant(connection, stated[-1]) if not judged or judged[-1].outcome == "unknown_bill" else []
@@ -123,40 +87,3 @@ def municipalities(rooms: Rooms) -> dict[str, Any]:
     with rooms.store.read() as connection:
         found = files.municipalities(connection)
     return {"municipalities": [{"code": code, "name": name, "registered_at": at} for code, name, at in found]}
-
-
-def roll_back(rooms: Rooms, file_id: int, who: str, approved_by: str) -> dict[str, Any]:
-    """Take back what a wrongly loaded file did, by compensating entries; refused as a whole when something later depends on it."""
-    people.two_names(who, approved_by)
-    with rooms.store.together() as connection:
-        state = files.find_file(connection, file_id)
-        if state is None:
-            raise ProblemError([problem("FL-FIL-006", file_id=file_id)])
-        who, approved_by = people.two(rooms, connection, (who, approved_by), "rollback", state.municipality_code)
-        if state.event != "accepted":
-            words = in_japanese(state.event, FILE_EVENTS)
-            raise ProblemError([problem("FL-FIL-007", file_id=file_id, state=words, state_en=state.event)])
-        rooms.store.serialise(connection, f"bills:{state.municipality_code}")
-        closing.list_rows_of(connection, file_id)
-        later = closing.what_depends_on_it(connection, file_id)
-        if later:
-            raise ProblemError([problem("FL-FIL-008", line=line, place=key, why=_WHY[why]) for line, key, why in later])
-        revived = closing.slips_to_revive(connection)
-        counts = closing.take_back(connection)
-        closing.tell_gateway(connection)
-        number_again(rooms, connection, revived)
-        detail = {"approved_by": approved_by, **counts}
-        summary = {**state.summary, "rolled_back": counts}
-        files.add_event(connection, file_id, "rolled_back", at=rooms.now(), municipality_code=state.municipality_code, summary=summary)
-        audit.append(connection, audit.Entry(who, "desk.rollback", f"file:{file_id}", detail, rooms.now()))
-    return {"file_id": file_id, "file": state.name, "created": 0, "updated": 0, "cancelled": 0, **counts}
-
-
-def number_again(rooms: Rooms, connection: Any, revived: Sequence[tuple[int, int, str, str, int]]) -> None:
-    """Bills that can be paid again after the gateway was told to cancel their slip: (bill, next issue count, municipality, fund, levy year)."""
-    rows = []
-    for bill_id, issue_count, code, fund_code, levy_year in revived:
-        serial = bills.next_serials(connection, code, 1, 0)
-        number = rooms.confirmation_numbers(1)[0]
-        rows.append((bill_id, issue_count, code, code[:5], f"{fund_code}{levy_year:04d}{serial:013d}", number, rooms.now()))
-    closing.add_slips(connection, rows)

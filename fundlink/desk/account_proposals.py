@@ -1,6 +1,6 @@
 """Accounts, roles and resets in two steps: one administrator prepares, another one approves, and it is carried out as it was prepared.
 
-Called by console. What may be done and by whom is decided by desk.accounts when it is carried out; the end of a proposal and what it
+Called by console and cli. What may be done and by whom is decided by desk.accounts when it is carried out; the end of a proposal and what it
 does are one transaction, so that it is done once.
 """
 
@@ -32,8 +32,15 @@ def content(name: str, roles: Sequence[str] = (), scope: Scope | None = None, *,
     return {"login": name.strip(), "person": person.strip(), "name": full_name.strip(), "roles": list(roles), "municipalities": municipalities, "departments": departments}  # fmt: skip
 
 
-def prepare(rooms: Rooms, kind: str, said: dict[str, Any], who: str) -> None:
-    """One administrator prepares."""
+def asked(rooms: Rooms, kind: str, said: dict[str, Any], who: str) -> dict[str, Any]:
+    """What one administrator asks for: prepared for another one, or done, where there is no other one yet to ask."""
+    if kind == "add" and accounts.is_second_administrator(rooms, _new(said)):
+        return accounts.add(rooms, _new(said), who, "")
+    return {"proposal_id": prepare(rooms, kind, said, who), "kind": kind, **said}
+
+
+def prepare(rooms: Rooms, kind: str, said: dict[str, Any], who: str) -> int:
+    """One administrator prepares; the number of the proposal."""
     if kind not in KINDS or not said["login"]:
         raise UsageError("利用者名を指定してください。")
     with rooms.store.together() as connection:
@@ -43,8 +50,9 @@ def prepare(rooms: Rooms, kind: str, said: dict[str, Any], who: str) -> None:
             accounts.check(_new(said))
         elif access_persons.find(connection, said["login"]) is None:
             raise ProblemError([problem("FL-AUTH-009", who=said["login"])])
-        access_proposals.add(connection, (kind, json.dumps(said, ensure_ascii=False, sort_keys=True), by, rooms.now()))
+        number = access_proposals.add(connection, (kind, json.dumps(said, ensure_ascii=False, sort_keys=True), by, rooms.now()))
         audit.append(connection, audit.Entry(by, f"users.{kind}.prepare", f"login:{said['login']}", said, rooms.now()))
+        return number
 
 
 def waiting(rooms: Rooms) -> list[dict[str, Any]]:
@@ -58,9 +66,9 @@ def approve(rooms: Rooms, proposal_id: int, who: str) -> dict[str, Any]:
     with rooms.store.together() as connection:
         access_persons.begin_change(connection)
         found = _one(connection, proposal_id)
-        if same_person(found.prepared_by, who):
-            raise ProblemError([problem("FL-4EY-001")])
         by = people.one(rooms, connection, who, Needs("users.approve"))
+        if same_person(found.prepared_by, by):
+            raise ProblemError([problem("FL-4EY-001")])
         access_proposals.end(connection, proposal_id, ("approved", by, rooms.now()))
         return _done(rooms, found.kind, json.loads(found.content), (found.prepared_by, by))
 

@@ -79,9 +79,18 @@ def _roles_fit(roles: Sequence[str]) -> None:
         raise ProblemError([problem("FL-AUTH-005")])
 
 
+def is_second_administrator(rooms: Rooms, new: NewAccount) -> bool:
+    """Whether this is the one account that an administrator registers alone, because there is no other one."""
+    with rooms.store.read() as connection:
+        return _alone(connection) and new.roles == ("admin",)
+
+
+def _alone(connection: Connection) -> bool:
+    return len({known.person_id for known in access_persons.everybody(connection) if _is_admin(known)}) == 1
+
+
 def _administrators(rooms: Rooms, connection: Connection, names: tuple[str, str], new: NewAccount) -> tuple[str, str]:
-    admins = {known.person_id for known in access_persons.everybody(connection) if _is_admin(known)}
-    if len(admins) == 1 and new.roles == ("admin",) and not names[1].strip():
+    if _alone(connection) and new.roles == ("admin",) and not names[1].strip():
         return people.one(rooms, connection, names[0], Needs("users.prepare")), ""
     return people.two(rooms, connection, names, "users")
 

@@ -17,7 +17,7 @@ from fundlink import safe_xml
 from fundlink.desk import find_bill, grounds
 from fundlink.desk.carrying_out import carry_out
 from fundlink.desk.grounds import Ground, canonical
-from fundlink.desk.queue import act_words
+from fundlink.desk.queue import act_words, check_bills, department_of, is_of_scope
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.persons import same_person
 from fundlink.domain.problems import problem
@@ -63,10 +63,12 @@ def prepare(rooms: Rooms, asked: Asked) -> dict[str, Any]:
         if pending is not None:
             raise ProblemError([problem("FL-ACT-014", act_id=pending.act_id)])
         ground, wanted = _asked_of(rooms, connection, asked)
-        asked = asked._replace(who=people.one(rooms, connection, asked.who, Needs("act.prepare", ground.municipality_code)))
+        needs = Needs("act.prepare", ground.municipality_code, department_of(connection, asked.case))
+        asked = asked._replace(who=people.one(rooms, connection, asked.who, needs))
         plan = verbs.plan(ground.kind, ground.facts, wanted)
         if plan.problems:
             raise ProblemError(plan.problems)
+        check_bills(rooms, connection, asked.who, needs, (move.bill_key for move in plan.moves if move.bill_key))
         content = canonical(_content(rooms, ground, asked, plan.moves))
         values = {
             "verb": asked.verb, "municipality_code": ground.municipality_code, "subject": asked.case, "content": content,
@@ -184,7 +186,7 @@ def look(rooms: Rooms, act_id: int, *, scope: Scope = EVERYWHERE) -> dict[str, A
     """An act in scope with what it makes of the balances; ``changed`` when the facts are no longer those it was prepared from."""
     with rooms.store.read() as connection:
         act = acts.find(connection, act_id)
-        if act is None or not scope.covers(act.municipality_code):
+        if act is None or not scope.covers(act.municipality_code) or not is_of_scope(connection, act.subject, scope):
             raise ProblemError([problem("FL-ACT-001", act_id=act_id)])
         told = {**act_words(act), "municipality_code": act.municipality_code, "changed": False}
         if not act.event:
@@ -203,7 +205,8 @@ def approve(rooms: Rooms, act_id: int, who: str, *, sha256: str = "") -> dict[st
             raise ProblemError([problem("FL-ACT-003")])
         if sha256 and sha256 != act.content_sha256:
             raise ProblemError([problem("FL-VER-002")])
-        who = people.another(rooms, connection, (act.prepared_by, who), "act", act.municipality_code)
+        of = department_of(connection, act.subject)
+        who = people.another(rooms, connection, (act.prepared_by, who), "act", act.municipality_code, department_code=of)
         if _sha256(act.content) != act.content_sha256:
             raise ProblemError([problem("FL-ACT-017", act_id=act_id)])
         # one order of locks for everybody: reconcile, bills, states of slips, entries, audit
@@ -213,6 +216,7 @@ def approve(rooms: Rooms, act_id: int, who: str, *, sha256: str = "") -> dict[st
         rooms.store.serialise(connection, "export")
         _reconciled(connection)
         content = json.loads(act.content)
+        check_bills(rooms, connection, who, Needs("act.approve", act.municipality_code), (move["bill_key"] for move in content["moves"]))
         if _words_now(rooms, connection, act, content) != act.before:
             raise ProblemError([problem("FL-ACT-004", place=act.subject)])
         day = carry_out(rooms, connection, act, content)
@@ -283,7 +287,7 @@ def _end(rooms: Rooms, act_id: int, who: str, event: tuple[str, str]) -> dict[st
         step = "act.refuse" if name == "refused" else "act.prepare"
         if name == "refused" and same_person(act.prepared_by, who):
             raise ProblemError([problem("FL-ACT-003")])
-        who = people.one(rooms, connection, who, Needs(step, act.municipality_code))
+        who = people.one(rooms, connection, who, Needs(step, act.municipality_code, department_of(connection, act.subject)))
         if name == "refused" and same_person(act.prepared_by, who):
             raise ProblemError([problem("FL-4EY-001")])
         if name == "withdrawn" and not same_person(act.prepared_by, who):

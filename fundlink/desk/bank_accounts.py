@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from sqlalchemy.engine import Connection
+
 from fundlink.domain.bank_accounts import BankAccount, folded, read_account, spelling
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
@@ -29,24 +31,28 @@ class Wanted(NamedTuple):
 
 
 def add_account(rooms: Rooms, wanted: Wanted) -> dict[str, Any]:
-    """Register an account; ProblemError FL-BNK-010 or 011, FL-MUN-003, FL-SEM-… for what is not right about it."""
+    """Two persons register an account, both named in one call."""
     people.two_names(wanted.who, wanted.approved_by)
+    _account(rooms, wanted)
+    with rooms.store.together() as connection:
+        names = people.at_once(rooms, connection, (wanted.who, wanted.approved_by), "account", wanted.municipality_code)
+        return register(rooms, connection, wanted._replace(who=names[0], approved_by=names[1]))
+
+
+def register(rooms: Rooms, connection: Connection, wanted: Wanted) -> dict[str, Any]:
+    """Register an account, by persons who may; ProblemError FL-BNK-010 or 011, FL-MUN-003, FL-SEM-… for what is not right about it."""
     account = _account(rooms, wanted)
     spellings = sorted({spelling(text) for text in wanted.written_as} - {str(account)})
-    with rooms.store.write() as connection:
-        who, approved_by = people.two(rooms, connection, (wanted.who, wanted.approved_by), "account", wanted.municipality_code)
-        if wanted.municipality_code not in {code for code, *_ in files.municipalities(connection)}:
-            raise ProblemError([problem("FL-MUN-003", actual=wanted.municipality_code)])
-        taken = bank_accounts.known(connection, [str(account), *spellings])
-        if taken:
-            raise ProblemError([problem("FL-BNK-011", place=name) for name in sorted(taken)])
-        row = Registered(
-            str(account), wanted.municipality_code, wanted.holder.strip(), ",".join(sorted(set(wanted.funds))), who,
-            approved_by, rooms.now(),
-        )  # fmt: skip
-        bank_accounts.add(connection, row, spellings)
-        detail = {**row._asdict(), "spellings": spellings}
-        audit.append(connection, audit.Entry(who, "account.add", f"account:{account}", detail, rooms.now()))
+    if wanted.municipality_code not in {code for code, *_ in files.municipalities(connection)}:
+        raise ProblemError([problem("FL-MUN-003", actual=wanted.municipality_code)])
+    taken = bank_accounts.known(connection, [str(account), *spellings])
+    if taken:
+        raise ProblemError([problem("FL-BNK-011", place=name) for name in sorted(taken)])
+    funds = ",".join(sorted(set(wanted.funds)))
+    row = Registered(str(account), wanted.municipality_code, wanted.holder.strip(), funds, wanted.who, wanted.approved_by, rooms.now())
+    bank_accounts.add(connection, row, spellings)
+    detail = {**row._asdict(), "spellings": spellings}
+    audit.append(connection, audit.Entry(wanted.who, "account.add", f"account:{account}", detail, rooms.now()))
     return _shown(row, spellings)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from sqlalchemy.engine import Connection
 
 from fundlink.desk import grounds
 from fundlink.domain.errors import ProblemError, UsageError
@@ -15,8 +17,8 @@ from fundlink.pipeline import people
 from fundlink.pipeline.people import Needs
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile.case_kinds import KINDS, NEXT_BY_REASON, kind_of, reason_words
-from fundlink.reconcile.verbs import BY_NAME, verbs_for
-from fundlink.store import acts, audit, cases
+from fundlink.reconcile.verbs import BY_NAME, is_at_hand, verbs_for
+from fundlink.store import acts, audit, case_departments, cases
 from fundlink.store.acts import ActRow
 from fundlink.store.cases import CaseRow
 
@@ -67,20 +69,47 @@ def show(rooms: Rooms, name: str, *, scope: Scope = EVERYWHERE) -> dict[str, Any
     with rooms.store.read() as connection:
         row = cases.find(connection, kind.name, name, grounds.confirm_before(rooms)) if kind else None
         told = acts.of_subjects(connection, [name])
-        if not all(scope.covers(code) for code in {*([row.municipality_code] if row else []), *(act.municipality_code for act in told)}):
+        towns = {*([row.municipality_code] if row else []), *(act.municipality_code for act in told)}
+        if not all(scope.covers(code) for code in towns) or not is_of_scope(connection, name, scope):
             raise ProblemError([problem("FL-ACT-005", place=name)])
         if row is None and not told and (kind is None or kind.name not in ("bill", "act")):
             raise ProblemError([problem("FL-ACT-005", place=name)])
         standing = row is not None or (kind is not None and kind.name in ("bill", "act"))
-        facts = json.loads(grounds.look(rooms, connection, name).words()) if standing else None
+        ground = grounds.look(rooms, connection, name) if standing else None
     assert kind is not None
     return {
         **(case_words(row, told, rooms.today()) if row else {"case": name, "kind": kind.name, "kind_ja": kind.ja}),
         "open": row is not None,
-        "facts": facts,
-        "verbs": [{"verb": verb.verb, "ja": verb.ja, "needs": verb.needs} for verb in verbs_for(kind.name)] if standing else [],
+        "facts": json.loads(ground.words()) if ground else None,
+        "verbs": [
+            {"verb": verb.verb, "ja": verb.ja, "needs": verb.needs, "now": is_at_hand(verb, kind.name, ground.facts)}
+            for verb in verbs_for(kind.name)
+        ]
+        if ground
+        else [],
         "acts": [act_words(act) for act in told],
     }
+
+
+def department_of(connection: Connection, name: str) -> str | None:
+    """The department whose bill a case (or what an act acted on) is about; None for what is of the municipality as a whole."""
+    kind, _, key = name.partition(":")
+    if kind == "act":
+        act = acts.find(connection, int(key)) if key.isascii() and key.isdigit() else None
+        return department_of(connection, act.subject) if act else None
+    return case_departments.departments_of(connection, [name]).get(name)
+
+
+def is_of_scope(connection: Connection, name: str, scope: Scope) -> bool:
+    """Whether a case lies within the departments of a scope; who sees all of them sees what is of none too."""
+    return scope.departments is None or department_of(connection, name) in scope.departments
+
+
+def check_bills(rooms: Rooms, connection: Connection, who: str, needs: Needs, bill_keys: Iterable[str]) -> None:
+    """FL-AUTH-003 where an act lays yen on a bill, or takes it off one, of a department that this person does not see."""
+    of = case_departments.departments_of(connection, [f"bill:{key}" for key in sorted({key for key in bill_keys if key})])
+    for department in sorted(set(of.values())):
+        people.one(rooms, connection, who, needs._replace(department_code=department))
 
 
 def act_words(act: ActRow) -> dict[str, Any]:
@@ -107,11 +136,12 @@ def assign_all(rooms: Rooms, names: Sequence[str], owner: str, who: str) -> list
     told = []
     with rooms.store.write() as connection:
         found = {row.name: row for row in cases.find_all(connection, names, grounds.confirm_before(rooms))} if names else {}
+        of = case_departments.departments_of(connection, names)
         for name in names:
             if name not in found:
                 raise ProblemError([problem("FL-ACT-005", place=name)])
             row = found[name]
-            person = people.one(rooms, connection, who, Needs("cases.assign", row.municipality_code))
+            person = people.one(rooms, connection, who, Needs("cases.assign", row.municipality_code, of.get(name)))
             cases.assign(connection, name, owner.strip(), by=person, at=rooms.now())
             detail = {"owner": owner.strip(), "before": row.owner}
             audit.append(connection, audit.Entry(person, "case.assign", f"case:{name}", detail, rooms.now()))
@@ -119,14 +149,19 @@ def assign_all(rooms: Rooms, names: Sequence[str], owner: str, who: str) -> list
     return told
 
 
-def counts(rooms: Rooms, municipality_code: str | None = None, *, kind: str | None = None, without: str | None = None) -> dict[str, int]:
-    """Open cases by kind, of all municipalities or one; of one kind only, or without one."""
+def counts(rooms: Rooms, municipality_code: str | None = None, *, kind: str | None = None, without: str | None = None, scope: Scope = EVERYWHERE) -> dict[str, int]:  # fmt: skip
+    """Open cases in scope by kind, of all municipalities or one; of one kind only, or without one."""
     with rooms.store.read() as connection:
-        return cases.count(connection, grounds.confirm_before(rooms), kinds=(kind, without), municipality_code=municipality_code)
+        return cases.count(
+            connection, grounds.confirm_before(rooms), kinds=(kind, without), municipality_code=municipality_code, scope=scope
+        )
 
 
-def waiting(rooms: Rooms) -> list[dict[str, Any]]:
-    """Acts that were prepared and that nobody has approved, refused or withdrawn, oldest first."""
+def waiting(rooms: Rooms, *, scope: Scope = EVERYWHERE) -> list[dict[str, Any]]:
+    """Acts in scope that were prepared and that nobody has approved, refused or withdrawn, oldest first."""
     with rooms.store.read() as connection:
-        found = acts.waiting(connection)
+        found = [act for act in acts.waiting(connection) if scope.covers(act.municipality_code)]
+        if scope.departments is not None:
+            of = case_departments.departments_of(connection, [act.subject for act in found])
+            found = [act for act in found if of.get(act.subject) in scope.departments]
     return [{**act_words(act), "municipality_code": act.municipality_code} for act in found]

@@ -145,7 +145,7 @@ def declare(rooms: Rooms, asked: Asked, who: str) -> dict[str, Any]:
         raise UsageError("項目、課所（課所ごとの項目は 3 桁のコード、団体の項目は空）、申告者を確かめてください。")
     with rooms.store.together() as connection:
         code, _ = _town(connection, asked.municipality_code)
-        by = people.one(rooms, connection, who, Needs("readiness.declare", code))
+        by = people.one(rooms, connection, who, Needs("readiness.declare", code, digits or None))
         readiness.declare(connection, code, Declared(digits, item.name, int(asked.done), asked.note.strip(), by, rooms.now()))
         detail = {"department": digits, "item": item.name, "done": asked.done, "note": asked.note.strip()}
         audit.append(connection, audit.Entry(by, "readiness.declare", f"municipality:{code}", detail, rooms.now()))

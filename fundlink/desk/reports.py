@@ -16,13 +16,16 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine import Connection
 
 from fundlink.connectors import core_files
+from fundlink.desk.report_pages import page_of
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import problem
+from fundlink.formats.papers import FORMS as PAPER_FORMS
 from fundlink.formats.papers import Column, Paper, Written
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile.case_kinds import KINDS
 from fundlink.store import cases, day_spans, files, months
 
+FORMS = (*PAPER_FORMS, "pdf")
 EDGES = (7, 30, 90)
 """Where one age of open cases ends and the next begins, in days."""
 MONTHS = 13
@@ -74,11 +77,23 @@ def shown(rooms: Rooms, name: str, municipality: str | None = None) -> dict[str,
 
 def write(rooms: Rooms, name: str, municipality: str | None, *, form: str, out: Path) -> dict[str, Any]:
     """Write a report to a file; what it is and how many rows it has."""
+    if form == "pdf":
+        return _print(rooms, name, municipality, out)
     paper = _made(rooms, name, municipality).paper
     written = Written(paper)
     core_files.put(out, written.pieces(form))
     about = {"report": paper.name, "title": paper.title, **paper.about, "notes": list(paper.notes)}
     return {**about, "form": form, "out": str(out), "rows": written.count, "foot": written.foot}
+
+
+def _print(rooms: Rooms, name: str, municipality: str | None, out: Path) -> dict[str, Any]:
+    """The same report on paper, with its picture and its fonts inside."""
+    told = shown(rooms, name, municipality)
+    with rooms.store.read() as connection:
+        names = {code: word for code, word, _ in files.municipalities(connection)}
+    core_files.put(out, [rooms.printer().report(page_of(told, names[told["municipality_code"]]))])
+    about = {key: told[key] for key in ("report", "title", "municipality_code", "at", "notes", "foot")}
+    return {**about, "form": "pdf", "out": str(out), "rows": len(told["rows"])}
 
 
 def _made(rooms: Rooms, name: str, municipality: str | None) -> Report:

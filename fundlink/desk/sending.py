@@ -6,7 +6,11 @@ made by pipeline.sending, which writes them down as all others.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
 
 from fundlink.domain.attempts import MOST_ATTEMPTS, RESULTS
 from fundlink.domain.errors import ProblemError, UsageError
@@ -37,10 +41,10 @@ def listed(rooms: Rooms, state: str | None = None) -> dict[str, Any]:
     if state is not None and state not in dict(STATES):
         raise UsageError(f"--state は {'・'.join(dict(STATES))} のどれかです。")
     with rooms.store.read() as connection:
-        found = attempts.listed(connection)
+        waiting = attempts.listed(connection)
         standings = attempts.open_standings(connection)
         pause = attempts.pause(connection, rooms.gateway.name)
-    told = [_words(row, standings.get(row.message_id)) for row in found]
+    told = [_words(row, standings.get(row.message_id)) for row in waiting]
     counts = {name: sum(1 for row in told if row["state"] == name) for name, _ in STATES}
     shut = pause is not None and bool(pause.until_at)
     return {
@@ -74,7 +78,7 @@ def inquire(rooms: Rooms, message_id: str, who: str) -> dict[str, Any]:
     """Ask the gateway about a message now. About one that was answered, hold the answer against the one that is kept."""
     if not who.strip():
         raise UsageError("実施者（--as）を指定してください。")
-    message = _message(rooms, message_id)
+    message = found(rooms, message_id)
     _reachable(rooms)
     if message.event in ("answered", "contradicted"):
         return _told(rooms, message_id, sending.confirm(rooms, message))
@@ -89,81 +93,93 @@ def inquire(rooms: Rooms, message_id: str, who: str) -> dict[str, Any]:
 
 
 def resend(rooms: Rooms, message_id: str, decided: Decided) -> dict[str, Any]:
-    """Two persons send a message again.
+    """Two persons send a message again, both named in one call."""
+    with _by_two(rooms, message_id, decided) as (connection, names):
+        return resend_message(rooms, connection, message_id, names)
+
+
+def resend_message(rooms: Rooms, connection: Connection, message_id: str, decided: Decided) -> dict[str, Any]:
+    """Send a message again, by persons who may do it.
 
     What the gateway has forgotten goes as it is under its own id, which cannot double it. Where no answer is to be had, its slips are
     let go and the next submit tells them under a new id; what the first message did at the gateway is for the persons to know.
     """
-    message = _decide(rooms, message_id, decided, ("sent", "unknown", "asked", "exhausted", "contradicted"))
+    message = _open(rooms, connection, message_id)
     same = message.event == "contradicted"
-    with rooms.store.write() as connection:
-        sending.hold(connection, message)
-        _still(connection, message)
-        decided = _by_two(rooms, connection, message, decided)
-        slips = message.records
-        if same:
-            messages.reopen(connection, message_id)
-            messages.add_event(connection, message_id, "asked", at=rooms.now(), detail=decided.who)
-            messages.add_event(connection, message_id, "stored", at=rooms.now(), detail="resent by two persons")
-        else:
-            messages.add_event(connection, message_id, "resent", at=rooms.now(), detail=decided.reason)
-            slips = acknowledgements.release(connection, message_id, rooms.now())
-        _note(rooms, connection, message, ("desk.resend", decided, {"same_id": same, "slips": slips}))
+    slips = message.records
+    if same:
+        messages.reopen(connection, message_id)
+        messages.add_event(connection, message_id, "asked", at=rooms.now(), detail=decided.who)
+        messages.add_event(connection, message_id, "stored", at=rooms.now(), detail="resent by two persons")
+    else:
+        messages.add_event(connection, message_id, "resent", at=rooms.now(), detail=decided.reason)
+        slips = acknowledgements.release(connection, message_id, rooms.now())
+    _note(rooms, connection, message, ("desk.resend", decided, {"same_id": same, "slips": slips}))
     return {"message_id": message_id, "state": "stored" if same else "resent", "same_id": same, "slips": slips}
 
 
 def give_up(rooms: Rooms, message_id: str, decided: Decided) -> dict[str, Any]:
-    """Two persons end a message: nothing is asked or sent any more, and its slips stay as they are until something else is told of them."""
-    message = _decide(rooms, message_id, decided, ("sent", "unknown", "asked", "exhausted", "contradicted"))
-    with rooms.store.write() as connection:
-        sending.hold(connection, message)
-        _still(connection, message)
-        decided = _by_two(rooms, connection, message, decided)
-        messages.add_event(connection, message_id, "given_up", at=rooms.now(), detail=decided.reason)
-        _note(rooms, connection, message, ("desk.give_up", decided, {"slips": message.records}))
+    """Two persons end a message, both named in one call."""
+    with _by_two(rooms, message_id, decided) as (connection, names):
+        return give_message_up(rooms, connection, message_id, names)
+
+
+def give_message_up(rooms: Rooms, connection: Connection, message_id: str, decided: Decided) -> dict[str, Any]:
+    """End a message, by persons who may do it: nothing is asked or sent any more, and its slips stay as they are until something else is told of them."""
+    message = _open(rooms, connection, message_id)
+    messages.add_event(connection, message_id, "given_up", at=rooms.now(), detail=decided.reason)
+    _note(rooms, connection, message, ("desk.give_up", decided, {"slips": message.records}))
     return {"message_id": message_id, "state": "given_up", "slips": message.records}
 
 
-def _note(rooms: Rooms, connection: Any, message: OpenMessage, act: tuple[str, Decided, dict[str, Any]]) -> None:
+def _open(rooms: Rooms, connection: Connection, message_id: str) -> OpenMessage:
+    """A message that two persons may decide about, held until the transaction ends."""
+    message = found(rooms, message_id)
+    decidable(message)
+    sending.hold(connection, message)
+    newest = messages.find(connection, message_id)
+    assert newest is not None
+    _allowed(newest, (message.event,))  # nothing happened to it since it was looked at
+    return newest
+
+
+def _note(rooms: Rooms, connection: Connection, message: OpenMessage, act: tuple[str, Decided, dict[str, Any]]) -> None:
     name, decided, more = act
     detail = {"approved_by": decided.approved_by.strip(), "reason": decided.reason, "before": message.event, **more}
     audit.append(connection, audit.Entry(decided.who.strip(), name, f"message:{message.message_id}", detail, rooms.now()))
 
 
-def _by_two(rooms: Rooms, connection: Any, message: OpenMessage, decided: Decided) -> Decided:
-    """The same with the two persons as they are recorded."""
-    names = people.two(rooms, connection, (decided.who, decided.approved_by), "resend", message.municipality_code)
-    return Decided(*names, decided.reason)
-
-
-def _decide(rooms: Rooms, message_id: str, decided: Decided, events: tuple[str, ...]) -> OpenMessage:
+@contextmanager
+def _by_two(rooms: Rooms, message_id: str, decided: Decided) -> Iterator[tuple[Connection, Decided]]:
+    """One transaction, and the two persons as they are recorded."""
     people.two_names(decided.who, decided.approved_by)
     if not decided.reason.strip():
         raise UsageError("理由（--reason）を書いてください。")
-    message = _message(rooms, message_id)
-    _allowed(message, events)
-    return message
+    message = found(rooms, message_id)
+    decidable(message)
+    with rooms.store.together() as connection:
+        names = people.at_once(rooms, connection, (decided.who, decided.approved_by), "resend", message.municipality_code)
+        yield connection, Decided(*names, decided.reason)
 
 
-def _message(rooms: Rooms, message_id: str) -> OpenMessage:
+def decidable(message: OpenMessage) -> None:
+    """FL-GTW-007 for a message that two persons do not decide about."""
+    _allowed(message, ("sent", "unknown", "asked", "exhausted", "contradicted"))
+
+
+def found(rooms: Rooms, message_id: str) -> OpenMessage:
+    """The message, or FL-GTW-008."""
     with rooms.store.read() as connection:
-        found = messages.find(connection, message_id)
-    if found is None:
+        known = messages.find(connection, message_id)
+    if known is None:
         raise ProblemError([problem("FL-GTW-008", place=message_id)])
-    return found
+    return known
 
 
 def _allowed(message: OpenMessage, events: tuple[str, ...]) -> None:
     if message.event not in events:
         words = in_japanese(message.event, MESSAGE_EVENTS)
         raise ProblemError([problem("FL-GTW-007", place=message.message_id, state=words, state_en=message.event)])
-
-
-def _still(connection: Any, message: OpenMessage) -> None:
-    """Nothing happened to the message since it was looked at."""
-    newest = messages.find(connection, message.message_id)
-    assert newest is not None
-    _allowed(newest, (message.event,))
 
 
 def _reachable(rooms: Rooms) -> None:
@@ -174,5 +190,5 @@ def _reachable(rooms: Rooms) -> None:
 
 
 def _told(rooms: Rooms, message_id: str, counts: dict[str, Any]) -> dict[str, Any]:
-    event = _message(rooms, message_id).event
+    event = found(rooms, message_id).event
     return {"message_id": message_id, "state": event, "state_ja": in_japanese(event, MESSAGE_EVENTS), **counts}

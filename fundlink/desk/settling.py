@@ -106,60 +106,74 @@ def _open_json(code: str, one: OpenSettlement, seen: Looked) -> dict[str, Any]:
 
 
 def accept_settlement(rooms: Rooms, key: str, suggestion: str, *, reason: str, who: str, approved_by: str) -> dict[str, Any]:
-    """Two persons choose a suggestion by its name; ProblemError FL-SET-103 when it is none (any more), 104 when it does not add up."""
+    """Two persons choose a suggestion by its name, both named in one call."""
     _named(reason, who, approved_by)
     with rooms.store.together() as connection:
-        rooms.store.serialise(connection, "settling")
-        code, _settlement_now = _settlement(connection, key)
-        who, approved_by = people.two(rooms, connection, (who, approved_by), "settle", code)
-        decision = Decision(who, approved_by, reason)
-        seen = look(connection, code)
-        offered = settling_words.suggest(key, seen.found, seen.given)
-        chosen = next((one for one in offered if one.name == suggestion), None)
-        if chosen is None:
-            raise ProblemError([problem("FL-SET-103", place=key)])
-        if chosen.difference_yen:
-            raise ProblemError([problem("FL-SET-104", place=key, difference=chosen.difference_yen)])
-        at = rooms.now()
-        overlap = [
-            one.id for one in settlings.standing(connection, code)
-            if {line.settlement_key or line.credit_id for line in one.lines} & chosen.group.items
-        ]  # fmt: skip
-        settlings.withdraw(connection, code, [Withdrawal(ident, "by_hand") for ident in overlap], at)
-        ident = settlings.record(connection, code, [fresh_of(chosen.group, seen)], at, decision=decision)[0]
-        equation = settling_words.equation(chosen.group, seen.given)
-        detail = {
-            "approved_by": approved_by, "reason": reason, "before": {"withdrawn": overlap, "answers": len(offered)},
-            "after": {"settling": ident, "equation": equation},
-        }  # fmt: skip
-        audit.append(connection, audit.Entry(who, "desk.settle", f"settlement:{key}", detail, at))
+        return settle(rooms, connection, (key, suggestion), _decision(rooms, connection, key, (who, approved_by, reason)))
+
+
+def settle(rooms: Rooms, connection: Connection, chosen_for: tuple[str, str], decision: Decision) -> dict[str, Any]:
+    """Settle by a suggestion (settlement key, its name); ProblemError FL-SET-103 when it is none (any more), 104 when it does not add up."""
+    key, suggestion = chosen_for
+    rooms.store.serialise(connection, "settling")
+    code, _settlement_now = _settlement(connection, key)
+    seen = look(connection, code)
+    offered = settling_words.suggest(key, seen.found, seen.given)
+    chosen = next((one for one in offered if one.name == suggestion), None)
+    if chosen is None:
+        raise ProblemError([problem("FL-SET-103", place=key)])
+    if chosen.difference_yen:
+        raise ProblemError([problem("FL-SET-104", place=key, difference=chosen.difference_yen)])
+    at = rooms.now()
+    overlap = [
+        one.id for one in settlings.standing(connection, code)
+        if {line.settlement_key or line.credit_id for line in one.lines} & chosen.group.items
+    ]  # fmt: skip
+    settlings.withdraw(connection, code, [Withdrawal(ident, "by_hand") for ident in overlap], at)
+    ident = settlings.record(connection, code, [fresh_of(chosen.group, seen)], at, decision=decision)[0]
+    equation = settling_words.equation(chosen.group, seen.given)
+    detail = {
+        "approved_by": decision.approved_by, "reason": decision.reason, "before": {"withdrawn": overlap, "answers": len(offered)},
+        "after": {"settling": ident, "equation": equation},
+    }  # fmt: skip
+    audit.append(connection, audit.Entry(decision.decided_by, "desk.settle", f"settlement:{key}", detail, at))
     return {"settlement_key": key, "settling": ident, "equation": equation, "settlements": list(chosen.group.settlements)}
 
 
 def withdraw_settlement(rooms: Rooms, key: str, *, reason: str, who: str, approved_by: str) -> dict[str, Any]:
-    """Two persons take back what two persons chose; ProblemError FL-SET-105 when there is no such choice, 106 when its day is closed."""
+    """Two persons take back what two persons chose, both named in one call."""
     _named(reason, who, approved_by)
     with rooms.store.together() as connection:
-        rooms.store.serialise(connection, "settling")
-        code, _settlement_now = _settlement(connection, key)
-        who, approved_by = people.two(rooms, connection, (who, approved_by), "settle", code)
-        decision = Decision(who, approved_by, reason)
-        held = [one for one in settlings_told.settlings_of(connection, code, key) if one.withdrawn is None and one.decision.decided_by]
-        if not held:
-            raise ProblemError([problem("FL-SET-105", place=key)])
-        closed = settlings_told.closed_days(connection, held[0].id)
-        if closed:
-            raise ProblemError([problem("FL-SET-106", place=key, detail="、".join(closed))])
-        at = rooms.now()
-        settlings.withdraw(connection, code, [Withdrawal(held[0].id, "by_hand")], at, decision=decision)
-        detail = {
-            "approved_by": approved_by,
-            "reason": reason,
-            "before": {"settling": held[0].id, "equation": held[0].equation},
-            "after": {},
-        }
-        audit.append(connection, audit.Entry(who, "desk.unsettle", f"settlement:{key}", detail, at))
+        return unsettle(rooms, connection, key, _decision(rooms, connection, key, (who, approved_by, reason)))
+
+
+def unsettle(rooms: Rooms, connection: Connection, key: str, decision: Decision) -> dict[str, Any]:
+    """Take back what two persons chose; ProblemError FL-SET-105 when there is no such choice, 106 when its day is closed."""
+    rooms.store.serialise(connection, "settling")
+    code, _settlement_now = _settlement(connection, key)
+    held = [one for one in settlings_told.settlings_of(connection, code, key) if one.withdrawn is None and one.decision.decided_by]
+    if not held:
+        raise ProblemError([problem("FL-SET-105", place=key)])
+    closed = settlings_told.closed_days(connection, held[0].id)
+    if closed:
+        raise ProblemError([problem("FL-SET-106", place=key, detail="、".join(closed))])
+    at = rooms.now()
+    settlings.withdraw(connection, code, [Withdrawal(held[0].id, "by_hand")], at, decision=decision)
+    before = {"settling": held[0].id, "equation": held[0].equation}
+    detail = {"approved_by": decision.approved_by, "reason": decision.reason, "before": before, "after": {}}
+    audit.append(connection, audit.Entry(decision.decided_by, "desk.unsettle", f"settlement:{key}", detail, at))
     return {"settlement_key": key, "settling": held[0].id, "equation": held[0].equation}
+
+
+def municipality_of(connection: Connection, key: str) -> str:
+    """Whose settlement it is; FL-SET-102 when there is none."""
+    return _settlement(connection, key)[0]
+
+
+def _decision(rooms: Rooms, connection: Connection, key: str, told: tuple[str, str, str]) -> Decision:
+    who, approved_by, reason = told
+    names = people.at_once(rooms, connection, (who, approved_by), "settle", municipality_of(connection, key))
+    return Decision(*names, reason)
 
 
 def _named(reason: str, who: str, approved_by: str) -> None:

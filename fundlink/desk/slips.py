@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from fundlink.desk import number_again
+from fundlink.desk.taking_back import number_again
 from fundlink.domain.states import states_before
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile.offsetting import Debt

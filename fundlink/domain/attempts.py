@@ -25,7 +25,7 @@ RESULTS: Final[tuple[tuple[str, str], ...]] = (
     ("absent", "届いていないとの回答"),
     ("unreachable", "つながらない"),
     ("busy", "受付休止"),
-    ("error", "相手のエラー"),
+    ("error", "相手の内部の誤り"),
     ("lost", "応答なし"),
     ("unusable", "信用できない応答"),
     ("cut", "中断"),

@@ -231,7 +231,7 @@ CATALOGUE: dict[str, Meaning] = {
     "FL-BIL-001": _warning(
         "納付済みの請求への変更です。人が確かめるまで反映しません。",
         "A change of a bill that is already paid; a person decides.",
-        "過誤納・追加徴収のどちらにするかを担当課で決めてください。",
+        "過誤納・追加徴収のどちらにするかを担当の課所で決めてください。",
         "Decide between refund and additional charge.",
     ),
     "FL-BIL-002": _warning("取消の対象となる請求がありません。", "There is no bill to cancel.", *_LOOK),
@@ -255,6 +255,18 @@ CATALOGUE: dict[str, Meaning] = {
         "{count} bills carry this core key.",
         "請求キーで指定してください。",
         "Name the bill by its bill key.",
+    ),
+    "FL-BIL-007": _error(
+        "請求キーの形が違います（8 項目を ~ でつなぎます。空の項目も ~ を付けます）。",
+        "This is no bill key: it is eight parts joined by ~, an empty part included.",
+        "団体コード~公金種目~賦課年度~相当年度~通知書番号~期別~科目~児童宛名番号 の形に直してください。",
+        "Write municipality~fund~levy year~relevant year~notice number~installment~subject~child number.",
+    ),
+    "FL-BIL-008": _error(
+        "この請求には、いま払える納付書がありません（取消済みか、0 円です）。",
+        "The bill has no slip that can be paid now: it is cancelled, or of 0 yen.",
+        "請求の状態を確かめてください。",
+        "Look at the state of the bill.",
     ),
     "FL-MUN-001": _error(
         "別の団体のファイルです（{expected} のはずが {actual}）。",
@@ -592,6 +604,85 @@ CATALOGUE: dict[str, Meaning] = {
         "Idempotency-Key is not valid (1 to 255 printable ASCII characters).",
         *_FIX_REQUEST,
     ),
+    # --- workbooks
+    "FL-XLS-001": _error(
+        "マクロを含むブックは受け取れません。",
+        "A workbook with macros is not taken.",
+        "Excel ブック（.xlsx）として保存し直してください。",
+        "Save it as an Excel workbook (.xlsx).",
+    ),
+    "FL-XLS-002": _error(
+        "セルが #REF! などの誤りになっています。",
+        "The cell holds an error such as #REF!.",
+        "計算式をやめて、値をそのまま書いてください。",
+        "Write the value itself instead of the formula.",
+    ),
+    "FL-XLS-003": _error(
+        "計算式の結果が保存されていません。",
+        "The result of the formula was not saved.",
+        "Excel で開いて保存し直すか、値をそのまま書いてください。",
+        "Open and save it in Excel, or write the value itself.",
+    ),
+    "FL-XLS-004": _error(
+        "結合されたセルです。どの行の値か分かりません。",
+        "The cell is merged: it is not clear which row its value belongs to.",
+        "結合を解除し、行ごとに値を書いてください。",
+        "Unmerge it and write the value in every row.",
+    ),
+    "FL-XLS-005": _warning(
+        "見えない行または列があります。そこに書いてある請求も読みます。",
+        "There are hidden rows or columns; what they hold is read too.",
+        "再表示するか、絞込みを外して、内容を確かめてください。",
+        "Show them, or clear the filter, and look at them.",
+    ),
+    "FL-XLS-006": _warning(
+        "見えないシートが {count} 枚あります。読むのは先頭のシートだけです。",
+        "There are {count} hidden sheets; only the first sheet is read.",
+        "請求が先頭のシートにすべてあるか、確かめてください。",
+        "Check that the first sheet holds all bills.",
+    ),
+    "FL-XLS-007": _error(
+        "シートが大きすぎます（上限 {expected}）。",
+        "The sheet is too large (limit {expected}).",
+        "離れた所に書いた値を消すか、ファイルを分けてください。",
+        "Remove values that stand far away, or split the file.",
+    ),
+    "FL-XLS-008": _error(
+        "先頭のシートが見えなくなっています。",
+        "The first sheet is hidden.",
+        "請求のシートを先頭に移し、再表示して保存し直してください。",
+        "Show the sheet of bills, put it first and save again.",
+    ),
+    "FL-XLS-009": _error(
+        "納付書に印刷できない字があります（{characters}）。",
+        "The slip cannot print these characters ({characters}).",
+        "別の字にするか、その字のあるフォントを入れるよう管理者に頼んでください。",
+        "Choose another character, or ask the administrator for a font that has it.",
+    ),
+    "FL-XLS-010": _warning(
+        "{line_number} 行目と同じ氏名・金額・納期限です。",
+        "Name, amount and due date are those of line {line_number}.",
+        "同じ請求を二度書いていないか、確かめてください。",
+        "Check that one bill was not written twice.",
+    ),
+    "FL-XLS-011": _error(
+        "このブックは、もう受け入れたか、取りやめています。",
+        "This workbook was accepted or dropped already.",
+        "「小口の公金」の一覧で確かめてください。",
+        "See the list of small funds.",
+    ),
+    "FL-XLS-012": _error(
+        "直すところが残っているため、受け入れられません。",
+        "It cannot be accepted while there is something to correct.",
+        "示されたセルを直し、もう一度選んでください。",
+        "Correct the cells shown and choose the file again.",
+    ),
+    "FL-XLS-013": _error(
+        "このブックは、まだ請求になっていません。",
+        "The bills of this workbook do not count yet.",
+        "直すところをなくし、受け入れてから印刷してください。",
+        "Correct it and accept it before printing.",
+    ),
     # --- files, locks, configuration
     "FL-FIL-001": _error(
         "このファイル名は受け取れません。",
@@ -859,6 +950,12 @@ CATALOGUE: dict[str, Meaning] = {
         "続きの方を先に取り消すか、請求ごとに直してください。",
         "Take the later one back first, or correct bill by bill.",
     ),
+    "FL-FIL-009": _error(
+        "ファイルが大きすぎます（上限 {expected} MiB）。",
+        "The file is too large (limit {expected} MiB).",
+        "ファイルを分けて渡すか、投入フォルダー（drop）に置いてください。",
+        "Hand it over in parts, or put it into the drop folder.",
+    ),
     # --- acts of staff on cases
     "FL-ACT-001": _error(
         "処理 {act_id} はありません。", "There is no act {act_id}.", "処理番号を確かめてください。", "Check the number of the act."
@@ -1073,6 +1170,48 @@ CATALOGUE: dict[str, Meaning] = {
         "もう一度準備してから承認を受けてください。",
         "Prepare it again and have it approved.",
     ),
+    "FL-4EY-003": _error(
+        "利用者が登録されているため、1 回の操作で 2 人分は行えません。",
+        "Persons are registered, so one call cannot stand for two of them.",
+        "1 人が `--approved-by` を付けずに行って準備し、別の人が `fundlink proposal approve`（利用者は `fundlink users approve`）か画面で承認してください。",
+        "Let one person do it without `--approved-by`, which prepares it, and another one approve it with `fundlink proposal approve` (persons: `fundlink users approve`) or at the console.",
+    ),
+    "FL-PRP-001": _error(
+        "提案 {proposal_id} はありません。",
+        "There is no proposal {proposal_id}.",
+        "`fundlink proposal list` で番号を確かめてください。",
+        "See the numbers with `fundlink proposal list`.",
+    ),
+    "FL-PRP-002": _error(
+        "提案 {proposal_id} は承認待ちではありません（{state}）。",
+        "Proposal {proposal_id} does not wait for approval ({state_en}).",
+        "`fundlink proposal show` で経過を確かめてください。",
+        "See what became of it with `fundlink proposal show`.",
+    ),
+    "FL-PRP-003": _error(
+        "同じものに、承認待ちの提案 {proposal_id} があります。",
+        "Proposal {proposal_id} about the same thing waits for its approval.",
+        "先にそれを承認・却下するか、取り下げてください。",
+        "Approve, refuse or withdraw that one first.",
+    ),
+    "FL-PRP-004": _error(
+        "提案のあとで前提が変わったため、承認は無効です。",
+        "The facts changed since it was proposed: the approval is void.",
+        "取り下げ、いまの状態からもう一度提案してください。何も行っていません。",
+        "Withdraw it and propose it again from what is known now. Nothing was done.",
+    ),
+    "FL-PRP-005": _error(
+        "取り下げられるのは、提案した人だけです。",
+        "Only who proposed it can withdraw it.",
+        "提案した人に取り下げてもらうか、理由を付けて却下してください。",
+        "Ask who proposed it, or refuse it with a reason.",
+    ),
+    "FL-PRP-006": _error(
+        "提案 {proposal_id} の内容が、提案したときのものと違います。",
+        "The content of proposal {proposal_id} is not what was proposed.",
+        "何も行っていません。`fundlink verify` を行い、運用担当に知らせてください。",
+        "Nothing was done. Run `fundlink verify` and tell operations.",
+    ),
     "FL-VER-002": _error(
         "見ていた内容が古くなっています。",
         "What you were looking at is out of date.",
@@ -1084,6 +1223,18 @@ CATALOGUE: dict[str, Meaning] = {
         "Too many requests.",
         "Retry-After の秒数だけ待ってから送り直してください。",
         "Wait as many seconds as Retry-After says.",
+    ),
+    "FL-API-014": _error(
+        "multipart/form-data の本文が途中で切れているか、file という部品が 1 つではありません。",
+        "The multipart/form-data body is cut, or does not hold exactly one part named file.",
+        "file という名前の部品にファイルを 1 つ入れて、終わりの境界まで送ってください。",
+        "Send one file as a part named file, up to the closing boundary.",
+    ),
+    "FL-SCH-001": _error(
+        "金額または日を読み取れません。",
+        "The amount or the day cannot be read.",
+        "金額は 1 円以上の数字、日は YYYY-MM-DD で入力してください。",
+        "Enter an amount of one yen or more, and a day as YYYY-MM-DD.",
     ),
     "FL-AUD-001": _error(
         "記録の先頭値ファイルを確かめられません（{detail}）。",
@@ -1106,4 +1257,16 @@ CATALOGUE: dict[str, Meaning] = {
     "FL-PRF-002": _error("プロファイルの誤り: {detail}", "Fault in the profile: {detail_en}", *_FIX_PROFILE),
     "FL-PRF-003": _warning("プロファイルの注意: {detail}", "Remark on the profile: {detail_en}", *_FIX_PROFILE),
     "FL-PRF-004": _error("このプロファイルに {detail} の様式はありません。", "The profile carries no {detail}.", *_CHECK_PROFILE),
+    "FL-PRF-005": _error(
+        "プロファイル {profile} の今の内容は、まだ承認されていません。",
+        "The profile {profile} is not approved as it is now.",
+        "管理者が `fundlink profile adopt` か画面で準備し、別の管理者が承認してください。渡されたものには何もしていません。",
+        "One administrator proposes with `fundlink profile adopt` or in the console, another one approves. What was handed over is untouched.",
+    ),
+    "FL-PRF-006": _error(
+        "プロファイル {profile} は製品に付いているものです。承認は要りません。",
+        "The profile {profile} came with the product and needs no approval.",
+        "変えて使うときは、`FUNDLINK_PROFILES` のフォルダーに同じ名前で写し、それを採用してください。",
+        "To use another form of it, copy it under the same name into the folder of `FUNDLINK_PROFILES` and adopt that.",
+    ),
 }

@@ -25,6 +25,7 @@ FILE = "profile.toml"
 MESSAGE_FORMS = ("delimited", "fixed", "xml", "xlsx", "json")
 ENCODINGS = ("utf-8", "utf-8-sig", "cp932")
 NEWLINES = ("lf", "crlf", "none", "auto")
+NUMBERS = re.compile("[A-Z0-9-]{0,8}#{5,9}").fullmatch
 FREE_XML = ("billing", "clearing", "slips")
 """Messages of core systems: their XML needs no schema, the paths of the layout are enough."""
 KEYS: dict[str, type] = {
@@ -40,6 +41,8 @@ KEYS: dict[str, type] = {
     "namespace": str,
     "xsd": str,
     "variant": list,
+    "example": list,
+    "numbers": str,
 }
 SECTIONS: dict[str, dict[str, type]] = {
     "profile": {"name": str, "label": str, "edition": str, "era": str, "payable_days": int},
@@ -166,9 +169,22 @@ class _Examiner:
             return
         declared = self.declared(kind, clean, form)
         LayoutExaminer(self, declared, SPECS[kind]).all(fields)
+        self.prepared(declared, [row for row in fields if row.record == "data"])
         for _when, rows in variants:
             LayoutExaminer(self, declared, SPECS[kind]).data(rows, fields)
         self.found.messages[kind] = (declared, fields, variants)
+
+    def prepared(self, declared: Declared, fields: Sequence[Field]) -> None:
+        """What a workbook is handed out with: the line that shows how, and the numbers of its lines."""
+        kind = declared.kind
+        if declared.example and (declared.form != "xlsx" or len(declared.example) != len(fields)):
+            place = self.toml.place(kind, "example")
+            self.wrong(
+                place, f"example は xlsx の data と同じ {len(fields)} 個です。", f"example is for xlsx, {len(fields)} cells as data has."
+            )
+        if declared.numbers and (declared.form != "xlsx" or NUMBERS(declared.numbers) is None):
+            ja, en = "numbers は F###### の形（英大文字・数字・- と、連番の桁数の #）です。", "numbers looks like F######."
+            self.wrong(self.toml.place(kind, "numbers"), ja, en)
 
     def values(self, kind: str, given: Mapping[str, Any]) -> None:
         """Values that are not in their closed list."""
@@ -236,13 +252,14 @@ class _Examiner:
             self.found.files.add(xsd)
         plain = {
             key: given[key]
-            for key in ("layout", "encoding", "newline", "header", "delimiter", "empty_date", "padded", "root", "namespace")
+            for key in ("layout", "encoding", "newline", "header", "delimiter", "empty_date", "padded", "root", "namespace", "numbers")
             if key in given
         }
         variants = tuple(
             (str(entry.get("layout")), str(entry.get("when"))) for entry in given.get("variant", []) if isinstance(entry, dict)
         )
-        return Declared(kind=kind, form=form, xsd=xsd, variants=variants, **plain)
+        example = tuple(str(cell) for cell in given.get("example", []))
+        return Declared(kind=kind, form=form, xsd=xsd, variants=variants, example=example, **plain)
 
 
 def remarks(found: Checked) -> list[Problem]:

@@ -17,14 +17,23 @@ PATTERNS = {
     "wareki7": "[0-9]{7}",
     "wareki6": "[0-9]{6}",
     "wareki": "[MTSHR][0-9]{1,2}\\.[0-9]{2}\\.[0-9]{2}",
+    "written": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
 }
-EXAMPLES = {"iso": "2026-06-30", "ymd": "20260630", "wareki7": "5080630", "wareki6": "080630", "wareki": "R8.06.30"}
+EXAMPLES = {
+    "iso": "2026-06-30",
+    "ymd": "20260630",
+    "wareki7": "5080630",
+    "wareki6": "080630",
+    "wareki": "R8.06.30",
+    "written": "2026-06-30",
+}
 WIDTHS = {10: "iso", 8: "ymd", 7: "wareki7", 6: "wareki6"}
 """Form of a date whose row leaves it open, by its width."""
 
 _EMPTY = frozenset(("", "0000-00-00", "00000000", "99999999", "9999-99-99"))
 _ERA_LETTERS = {"3": "S", "4": "H", "5": "R"}
 _ERA_YEAR_ZERO = {"3": 1925, "4": 1988, "5": 2018}
+_WESTERN = re.compile("([0-9]{4})[年./-]([0-9]{1,2})[月./-]([0-9]{1,2})日?")
 _FREE = re.compile("(昭和|平成|令和|昭|平|令|[SHR])(元|[0-9]{1,2})[年./-]([0-9]{1,2})[月./-]([0-9]{1,2})日?")
 
 
@@ -43,8 +52,13 @@ def read_day(form: str, text: str, era: str) -> str:
 
     >>> read_day("wareki7", "5080630", "5"), read_day("wareki", "令和 8年 6月30日", "5"), read_day("wareki", "R元.5.1", "5")
     ('2026-06-30', '2026-06-30', '2019-05-01')
+    >>> read_day("written", "２０２６/6/30", "5"), read_day("written", "令和8年6月30日", "5"), read_day("written", "2026-06-30", "5")
+    ('2026-06-30', '2026-06-30', '2026-06-30')
     """
-    found = _read_wareki(text) if form == "wareki" else _read_digits(form, text, era)
+    if form == "written":
+        found = _read_western(text) or _read_wareki(text)
+    else:
+        found = _read_wareki(text) if form == "wareki" else _read_digits(form, text, era)
     if found is None or not 1900 <= found.year < 2200:
         raise ValueError(form)
     return found.isoformat()
@@ -58,6 +72,12 @@ def _read_digits(form: str, text: str, era: str) -> dt.date | None:
         return dt.date(int(bare[:4]), int(bare[4:6]), int(bare[6:]))
     digits = text if form == "wareki7" else era + text
     return wareki_date(digits[0], int(digits[1:3]), int(digits[3:5]), int(digits[5:]))
+
+
+def _read_western(text: str) -> dt.date | None:
+    """A day as people write it, the year with its four digits in front: there is no other way to read it."""
+    found = _WESTERN.fullmatch(re.sub(r"\s", "", unicodedata.normalize("NFKC", text)))
+    return dt.date(int(found[1]), int(found[2]), int(found[3])) if found else None
 
 
 def _read_wareki(text: str) -> dt.date | None:
@@ -75,7 +95,7 @@ def write_day(form: str, iso: str, era: str) -> str:
     ('R8.06.30', '080630')
     """
     day = dt.date.fromisoformat(iso)
-    if form == "iso":
+    if form in ("iso", "written"):
         return iso
     if form == "ymd":
         return iso.replace("-", "")

@@ -38,7 +38,7 @@ class Date(Cell):
         try:
             return dates.read_day(self.form, bare, self.setting.era)
         except ValueError as error:
-            damaged = not self.flat and self.form in ("iso", "wareki") and _SERIAL_DAY(bare)
+            damaged = not self.flat and self.form in ("iso", "wareki", "written") and _SERIAL_DAY(bare)
             raise Unfit("FL-CSV-006" if damaged else "FL-DATE-001") from error
 
     def blank(self) -> str:
@@ -56,7 +56,14 @@ class Date(Cell):
         return Memo(self.write).__getitem__
 
     def spoil(self) -> str:
-        wrong = {"iso": "2026-02-30", "ymd": "20260230", "wareki7": "5080230", "wareki6": "080230", "wareki": "R8.02.30"}
+        wrong = {
+            "iso": "2026-02-30",
+            "ymd": "20260230",
+            "wareki7": "5080230",
+            "wareki6": "080230",
+            "wareki": "R8.02.30",
+            "written": "2026/2/30",
+        }
         return wrong[self.form].ljust(self.width) if self.flat else wrong[self.form]
 
 

@@ -21,7 +21,7 @@ FORMS: dict[str, tuple[str, ...]] = {
     "text": ("", "plain", "space"),
     "kana": ("", "half", "full"),
     "yen": ("", "plain", "zero"),
-    "date": ("", "iso", "ymd", "wareki7", "wareki6", "wareki"),
+    "date": ("", "iso", "ymd", "wareki7", "wareki6", "wareki", "written"),
     "year": ("", "western", "wareki"),
     "code": ("", "plain", "space"),
     "flag": ("", "plain"),

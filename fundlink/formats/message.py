@@ -38,6 +38,8 @@ class Declared:
     namespace: str = ""
     xsd: Path | None = None
     variants: tuple[tuple[str, str], ...] = ()  # layout, when
+    example: tuple[str, ...] = ()  # the line of a workbook that shows how and is never read
+    numbers: str = ""  # the notice numbers that a workbook is handed out with
 
 
 class Form(Protocol):

@@ -21,17 +21,18 @@ from fundlink.formats.message import Message
 from fundlink.formats.reading import Chunk, Reader
 from fundlink.formats.specs import SPECS
 
-__all__ = ["Chunk", "Listed", "Message", "Profile", "Reader", "check_profile", "find_profile", "list_profiles", "load_profile"]
+__all__ = ["Chunk", "Listed", "Message", "Profile", "Reader", "check_profile", "files_of", "find_profile", "list_profiles", "load_profile"]
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A checked profile; ``digest`` changes with any of its files."""
+    """A checked profile; ``content`` is all of its files (``files_of``), ``digest`` the SHA-256 of that."""
 
     name: str
     label: str
     edition: str
     digest: str
+    content: bytes
     messages: Mapping[str, Message]
     numbering: str = "serial"
     check_digits: str = "00"
@@ -75,7 +76,7 @@ def load_profile(folder: Path, codes: Path) -> Profile:
     found = checks.examine(folder, codes)
     if found.faults:
         raise ConfigurationError(found.faults)
-    about = found.about["profile"]
+    about, content = found.about["profile"], _content(found)
     era = ERA_DIGITS.get(about.get("era", "令和"), about.get("era", "5"))
     terms = Terms(about.get("payable_days", 40), era)
     messages = {
@@ -86,7 +87,8 @@ def load_profile(folder: Path, codes: Path) -> Profile:
         name=about["name"],
         label=about["label"],
         edition=about["edition"],
-        digest=_digest(found),
+        digest=hashlib.sha256(content).hexdigest(),
+        content=content,
         messages=messages,
         numbering=found.about["numbering"].get("rule", "serial"),
         check_digits=found.about["elqr"].get("check_digits", "00"),
@@ -95,13 +97,23 @@ def load_profile(folder: Path, codes: Path) -> Profile:
     )
 
 
-def _digest(found: checks.Checked) -> str:
-    total = hashlib.sha256()
-    for path in sorted(found.files, key=lambda path: path.name):
-        content = path.read_bytes()
-        total.update(f"{path.name}\0{len(content)}\0".encode())
-        total.update(content)
-    return total.hexdigest()
+def _content(found: checks.Checked) -> bytes:
+    """Name, length and bytes of every file, one after the other."""
+    files = [(path.name, path.read_bytes()) for path in sorted(found.files, key=lambda path: path.name)]
+    return b"".join(f"{name}\0{len(body)}\0".encode() + body for name, body in files)
+
+
+def files_of(content: bytes) -> dict[str, bytes]:
+    """The files that the content of a profile is made of, by name.
+
+    >>> files_of(b"a.csv" + bytes(1) + b"3" + bytes(1) + b"x,y" + b"b.csv" + bytes(1) + b"0" + bytes(1))
+    {'a.csv': b'x,y', 'b.csv': b''}
+    """
+    files: dict[str, bytes] = {}
+    while content:
+        name, size, rest = content.split(b"\0", 2)
+        files[name.decode()], content = rest[: int(size)], rest[int(size) :]
+    return files
 
 
 def list_profiles(roots: Sequence[Path]) -> list[Listed]:

@@ -100,4 +100,26 @@ def _json(_message: Any, cell: Cell, raw: bytes) -> bytes:
     return b"\n".join(lines) + b"\n"
 
 
-_SPOILERS = {"delimited": _delimited, "fixed": _fixed, "xml": _xml, "json": _json}
+def _xlsx(message: Any, cell: Cell, raw: bytes) -> bytes:
+    import xlsxwriter  # noqa: PLC0415 - only those who spoil workbooks pay for it
+    from python_calamine import CalamineWorkbook  # noqa: PLC0415
+
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(raw)).get_sheet_by_index(0).to_python(skip_empty_area=False)
+    above = len(message.cells("header"))
+    line, column = (
+        (cell.row.number - 1, 1)
+        if cell.row.record == "header"
+        else (above + int(message.declared.header) + SPOILT_ROW, cell.row.number - 1)
+    )
+    rows[line][column] = _wrong(cell, str(rows[line][column]))
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    sheet = book.add_worksheet()
+    for at, cells in enumerate(rows):
+        for place, value in enumerate(cells):
+            (sheet.write_string if isinstance(value, str) else sheet.write_number)(at, place, value)
+    book.close()
+    return out.getvalue()
+
+
+_SPOILERS = {"xlsx": _xlsx, "delimited": _delimited, "fixed": _fixed, "xml": _xml, "json": _json}

@@ -6,19 +6,28 @@ The other half of ``Jobs``; see verbs. Called by cli, api, console and demo. It 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from fundlink import desk
 from fundlink.connectors import core_files
-from fundlink.desk import acts, bank_accounts, proposals, queue
+from fundlink.desk import acts, bank_accounts, bill_life, payers, proposals, queue, small_funds, taking_back
 from fundlink.desk import sending as desk_sending
 from fundlink.desk import settling as desk_settling
+from fundlink.desk.deeds import deed_of
+from fundlink.desk.payers import Looker
+from fundlink.desk.proposals import Wanted
+from fundlink.desk.search import Sought, search
 from fundlink.domain.scope import EVERYWHERE, Scope
 from fundlink.jobs.streams import Streams
 from fundlink.pipeline import Ticket, absence, closing, glance, papers, printing, unpaid
 from fundlink.pipeline.days import show_day
 from fundlink.pipeline.papers import Asked
 from fundlink.store.day_rows import Place
+from fundlink.store.lookup import BillView
+
+OPERATOR = Looker("fundlink", is_person=False)
+"""Whoever may run a command on this machine, where no person is named."""
 
 
 class Desk(Streams):
@@ -43,13 +52,13 @@ class Desk(Streams):
         with self._stream("submit"):
             return desk_sending.give_up(self.rooms, message_id, decided)
 
-    def explain(self, transaction_key: str) -> Ticket:
-        """Why a payment has its outcome; reads only."""
-        return desk.explain_payment(self.rooms, transaction_key)
+    def explain(self, transaction_key: str, *, scope: Scope = EVERYWHERE) -> Ticket:
+        """Why a payment in scope has its outcome; reads only."""
+        return desk.explain_payment(self.rooms, transaction_key, scope=scope)
 
     def explain_settlement(self, key: str) -> Ticket:
         """Which credits pay a settlement, or what may; reads only."""
-        return {**desk_settling.explain_settlement(self.rooms, key), "proposal": proposals.standing(self.rooms, key)}
+        return {**desk_settling.explain_settlement(self.rooms, key), "proposal": proposals.standing(self.rooms, "settle", key)}
 
     def open_settlements(self) -> Ticket:
         """Settlements that nothing settles; reads only."""
@@ -65,29 +74,42 @@ class Desk(Streams):
         with self._stream("reconcile"):
             return desk_settling.withdraw_settlement(self.rooms, key, reason=reason, who=who, approved_by=approved_by)
 
-    def proposed_settlements(self) -> list[Ticket]:
-        """Proposals that wait for another person; reads only."""
-        return proposals.waiting(self.rooms)
+    def proposals(self, *, scope: Scope = EVERYWHERE, kind: str | None = None) -> list[Ticket]:
+        """Proposals in scope that wait for another person; reads only."""
+        return proposals.waiting(self.rooms, scope=scope, kind=kind)
 
-    def propose_settlement(self, key: str, suggestion: str, *, reason: str, who: str) -> Ticket:
-        """One person says what pays a settlement."""
-        with self._stream("reconcile"):
-            return proposals.propose(self.rooms, key, suggestion, reason=reason, who=who)
+    def proposal(self, proposal_id: int, *, scope: Scope = EVERYWHERE) -> Ticket:
+        """One proposal, before and after; reads only."""
+        return proposals.look(self.rooms, proposal_id, scope=scope)
 
-    def accept_proposal(self, key: str, proposal: str, *, who: str) -> Ticket:
-        """Another one accepts it."""
-        with self._stream("reconcile"):
-            return proposals.accept(self.rooms, key, proposal, who=who)
+    def standing_proposal(self, kind: str, subject: str) -> Ticket | None:
+        """The proposal that waits for a subject; reads only."""
+        return proposals.standing(self.rooms, kind, subject)
 
-    def drop_proposal(self, key: str, *, who: str) -> Ticket:
-        """Take a proposal off the table."""
-        with self._stream("reconcile"):
-            return proposals.drop(self.rooms, key, who=who)
+    def propose(self, wanted: Wanted) -> Ticket:
+        """One person proposes."""
+        with self._stream(deed_of(wanted.kind).stream):
+            return proposals.propose(self.rooms, wanted)
+
+    def approve_proposal(self, proposal_id: int, who: str, *, sha256: str = "") -> Ticket:
+        """Another one approves, and it is done."""
+        with self._stream(proposals.stream_of(self.rooms, proposal_id)):
+            return proposals.approve(self.rooms, proposal_id, who, sha256=sha256)
+
+    def refuse_proposal(self, proposal_id: int, who: str, note: str) -> Ticket:
+        """Another one says no."""
+        with self._stream("desk"):
+            return proposals.refuse(self.rooms, proposal_id, who, note)
+
+    def withdraw_proposal(self, proposal_id: int, who: str, note: str = "") -> Ticket:
+        """Who proposed it takes it back."""
+        with self._stream("desk"):
+            return proposals.withdraw(self.rooms, proposal_id, who, note)
 
     def reissue(self, bill: str, who: str, approved_by: str) -> Ticket:
         """A new eL number for a bill."""
         with self._stream("desk"):
-            return desk.reissue(self.rooms, bill, who, approved_by)
+            return taking_back.reissue(self.rooms, bill, who, approved_by)
 
     def close_day(
         self, day: str, who: str, approved_by: str, *, municipality: str | None = None, override: str | None = None, dry_run: bool = False
@@ -124,9 +146,9 @@ class Desk(Streams):
         """A municipality's day by its witnesses, from kept sums; reads only."""
         return glance.day_at_a_glance(self.rooms, municipality, day)
 
-    def fund_rows(self, place: Place, *, after: int = 0, every: bool = False) -> Ticket:
-        """The rows behind one fund of a day; reads only."""
-        return glance.fund_rows(self.rooms, place, after=after, every=every)
+    def fund_rows(self, place: Place, *, after: int = 0, every: bool = False, scope: Scope = EVERYWHERE) -> Ticket:
+        """The rows behind one fund of a day, payments within the departments of a scope; reads only."""
+        return glance.fund_rows(self.rooms, place, after=after, every=every, scope=scope)
 
     def shown_paper(self, asked: Asked) -> Ticket:
         """A paper as a screen shows it; reads only."""
@@ -136,20 +158,52 @@ class Desk(Streams):
         """Write a paper of the treasurer's office to a file; reads only."""
         return papers.write(self.rooms, asked, form, out)
 
-    def print_slip(self, bill: str, municipality: str | None, out: Path) -> Ticket:
-        """The payment slip of one bill into a file; reads only."""
+    def template(self, asked: small_funds.Asked, who: str) -> bytes:
+        """A workbook for a small fund, its lines numbered."""
+        with self._stream("desk"):
+            return small_funds.make_template(self.rooms, asked, who)
+
+    def print_slip(self, bill: str, municipality: str | None, out: Path, *, looker: Looker = OPERATOR) -> Ticket:
+        """The payment slip of one bill into a file, entered in the trail."""
         found = desk.find_bill(self.rooms, bill, municipality)
-        core_files.put(out, [printing.print_one(self.rooms, found)], mode=0o600)
+        with self._owner():
+            core_files.put(out, [self.slip_of(found, looker)], mode=0o600)
         return {"files": [str(out)], "slips": 1, "yen": found.total_yen, "skipped": 0, "not_printed": 0, "problems": []}
 
-    def print_fund(self, fund_code: str, municipality: str | None, out: Path) -> Ticket:
-        """The payment slips of a fund into files of a folder; reads only."""
-        return printing.print_fund(self.rooms, printing.Asked(fund_code, municipality), out)
+    def print_fund(self, fund_code: str, municipality: str | None, out: Path, *, looker: Looker = OPERATOR) -> Ticket:
+        """The payment slips of a fund into files of a folder, each file entered in the trail."""
+        noted = partial(payers.note_many, self.rooms, looker)
+        with self._owner():
+            return printing.print_fund(self.rooms, printing.Asked(fund_code, municipality), out, noted)
+
+    def slip_of(self, bill: BillView, looker: Looker) -> bytes:
+        """The payment slip of a bill as PDF, entered in the trail."""
+        return payers.slip_of(self.rooms, bill, looker)
+
+    def payer_of(self, bill: BillView, looker: Looker) -> dict[str, str]:
+        """Who a bill is for, entered in the trail."""
+        return payers.payer_of(self.rooms, bill, looker)
+
+    def find_bill(self, name: str, *, scope: Scope = EVERYWHERE) -> BillView:
+        """A bill in scope by its key; reads only."""
+        return desk.find_bill(self.rooms, name, scope=scope)
+
+    def bill_life(self, name: str, *, scope: Scope = EVERYWHERE) -> Ticket:
+        """One bill in scope from its assessment to its clearing; reads only."""
+        return bill_life.life(self.rooms, name, scope=scope)
+
+    def search(self, sought: Sought, *, scope: Scope = EVERYWHERE) -> Ticket:
+        """Bills and payments in scope by what people have in their hands; reads only."""
+        return search(self.rooms, sought, scope=scope)
+
+    def towns(self) -> list[Ticket]:
+        """Registered municipalities; reads only."""
+        return list(desk.municipalities(self.rooms)["municipalities"])
 
     def roll_back(self, file_id: int, who: str, approved_by: str) -> Ticket:
         """Take back what a file did."""
         with self._stream("desk"):
-            return desk.roll_back(self.rooms, file_id, who, approved_by)
+            return taking_back.roll_back(self.rooms, file_id, who, approved_by)
 
     def expected(self, ticket: Ticket) -> Ticket:
         """Which files should have come, and which have not; reads only. Ticket: day, until, municipality, all."""
@@ -171,7 +225,7 @@ class Desk(Streams):
     def waive(self, ticket: Ticket) -> Ticket:
         """Two persons declare that a file will not come. Ticket: municipality, kind, day, reason, who, approved_by."""
         with self._stream("desk"):
-            return desk.waive(self.rooms, ticket)
+            return taking_back.waive(self.rooms, ticket)
 
     def add_account(self, wanted: bank_accounts.Wanted) -> Ticket:
         """Two persons register an account of a municipality."""
@@ -190,13 +244,13 @@ class Desk(Streams):
         """One case in scope with all about it; reads only."""
         return queue.show(self.rooms, name, scope=scope)
 
-    def case_counts(self, municipality: str | None = None, *, kind: str | None = None, without: str | None = None) -> dict[str, int]:
-        """Open cases by kind (of one only, or without one); reads only."""
-        return queue.counts(self.rooms, municipality, kind=kind, without=without)
+    def case_counts(self, municipality: str | None = None, *, kind: str | None = None, without: str | None = None, scope: Scope = EVERYWHERE) -> dict[str, int]:  # fmt: skip
+        """Open cases in scope by kind (of one only, or without one); reads only."""
+        return queue.counts(self.rooms, municipality, kind=kind, without=without, scope=scope)
 
-    def waiting_acts(self) -> list[Ticket]:
-        """Acts that one person prepared and another has to look at, oldest first; reads only."""
-        return queue.waiting(self.rooms)
+    def waiting_acts(self, *, scope: Scope = EVERYWHERE) -> list[Ticket]:
+        """Acts in scope that one person prepared and another has to look at, oldest first; reads only."""
+        return queue.waiting(self.rooms, scope=scope)
 
     def assign_case(self, name: str, owner: str, who: str) -> Ticket:
         """Who looks after a case."""

@@ -151,7 +151,7 @@ class Engine:
 
 def _options(task: Task) -> dbos.EnqueueOptions:
     return {
-        "queue_name": QUEUE, "workflow_name": WORKFLOW, "workflow_id": task.name, "queue_partition_key": task.municipality_code or ALL,
+        "queue_name": QUEUE, "workflow_name": WORKFLOW, "workflow_id": task.name, "queue_partition_key": task.turn,
         "app_version": GENERATION, "application_name": "fundlink",
     }  # fmt: skip
 
@@ -198,9 +198,10 @@ def _step(verb: str, name: str, ticket: Ticket) -> Ticket:
                 raise _LeavingError from None
         except (ProblemError, ConfigurationError) as error:
             return {"failed": [list(told) for told in error.problems[:1000]]}
-        except Exception:
+        except Exception as error:
             if engine.stopping.is_set():
                 raise _LeavingError from None
+            _LOG.error("%s.%s failed: %s", verb, name, type(error).__name__)
             raise
 
 

@@ -29,8 +29,12 @@ class Streams:
     def _stream(self, name: str, part: str = "") -> Iterator[None]:
         """A stream, or on PostgreSQL the part of a municipality in it: two workers serve two of them at once."""
         turn = name if self.rooms.store.is_sqlite else f"{name}:{part}"
-        with self._turn(turn), nullcontext() if self._owned else bootstrap.owner(self.rooms), self.rooms.store.stream_lock(name, part):
+        with self._turn(turn), self._owner(), self.rooms.store.stream_lock(name, part):
             yield
+
+    def _owner(self) -> AbstractContextManager[None]:
+        """On SQLite this process works in the data folder, or is told that another one does."""
+        return nullcontext() if self._owned else bootstrap.owner(self.rooms)
 
     @contextmanager
     def _turn(self, name: str) -> Iterator[None]:

@@ -17,9 +17,10 @@ from fundlink.connectors import core_files
 from fundlink.domain.errors import ConfigurationError
 from fundlink.domain.problems import Problem
 from fundlink.domain.values import is_municipality_code
-from fundlink.jobs.desk import Desk
+from fundlink.jobs.files import Files
 from fundlink.jobs.tasks import Task, Workers
 from fundlink.pipeline import Ticket, bank
+from fundlink.pipeline.export import core_folder
 from fundlink.store import vault
 
 _INTAKE_KEYS = (
@@ -31,7 +32,7 @@ REPORT = ("report", pipeline.intake_report)
 """What ends an intake, whatever became of the file."""
 
 
-class Jobs(Desk):
+class Jobs(Files):
     """All verbs over one set of rooms, and the acts of staff beside them."""
 
     def step(self, verb: str, name: str, ticket: Ticket) -> Ticket:
@@ -78,7 +79,7 @@ class Jobs(Desk):
     def asking(self, workers: Workers) -> Jobs:
         """The same verbs, files being taken in by workers."""
         other = Jobs(self.rooms, owned=self._owned, workers=workers)
-        other._turns = self._turns
+        other._turns, other._working = self._turns, self._working
         return other
 
     def _kept(self, pieces: Iterable[bytes], name: str) -> Ticket:
@@ -156,7 +157,7 @@ class Jobs(Desk):
         told["submit"] = self.submit()
         told["collect"] = self.collect()
         told["reconcile"] = self.reconcile()
-        told["export"] = self.export(self.rooms.folder / "outbox" / "core")
+        told["export"] = self.export(core_folder(self.rooms))
         told["absent"] = self.absent()
         return told
 

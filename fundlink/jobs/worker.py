@@ -46,7 +46,7 @@ class Worker:
         if not alone:
             self._seat = crew.sit_down_again(store.url, self._again) if self._again else crew.sit_down(store.url, settings.worker)
         name = self._seat.name if self._seat is not None else ALONE
-        self._engine = Engine(self._jobs, name, at_once=1 if alone else settings.worker_tasks, poll_s=min(settings.worker_poll_s, settings.interval_s))  # fmt: skip
+        self._engine = Engine(self._jobs, name, at_once=settings.worker_tasks, poll_s=min(settings.worker_poll_s, settings.interval_s))
         if self._seat is not None:
             store.sign(session_name(name))
             self._seat.watch(lambda: crew.begin_anew(name))

@@ -11,13 +11,13 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 from fundlink.connectors import envelope
-from fundlink.connectors.gateway import REASONS
+from fundlink.connectors.gateway import PAID, REASONS
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import Problem, problem
 from fundlink.domain.records import AcknowledgementRecord
 from fundlink.domain.states import states_before
 from fundlink.pipeline.rooms import GATEWAY_PROFILE, Rooms, Ticket
-from fundlink.store import acknowledgements, audit, messages
+from fundlink.store import acknowledgements, audit, messages, told_again
 from fundlink.store.attempts import Ending
 from fundlink.store.messages import OpenMessage
 from fundlink.store.vault import Kept
@@ -82,7 +82,8 @@ def apply(rooms: Rooms, connection: Any, message: OpenMessage, told: Read, kept:
     triples = [(item.case_key, item.result, item.reason_code) for item in told.answers]
     taken, refused = acknowledgements.apply_acknowledgement(connection, message.message_id, triples, before=states_before, at=rooms.now())
     messages.add_event(connection, message.message_id, "answered", at=rooms.now(), raw_id=kept.raw_id)
-    detail = {"registered": taken, "refused": refused, "sha256": kept.sha256}
+    again = told_again.after_refusal(connection, message.message_id, PAID, rooms.now()) if refused else 0
+    detail = {"registered": taken, "refused": refused, "sha256": kept.sha256, **({"told_again": again} if again else {})}
     audit.append(connection, audit.Entry("gateway", "submit.acknowledge", f"message:{message.message_id}", detail, rooms.now()))
     counts = {"messages": 1, "slips": message.records, "registered": taken, "refused": refused}
     return Outcome(Ending("processed", raw_id=kept.raw_id), counts)

@@ -118,7 +118,7 @@ def close_day(  # both steps in one call, as one act of two persons
     who, approved_by = _named(who, override), approved_by.strip()
     told: dict[str, Any] = {"day": day, "step": "close", "closed": [], "books": [], "already_closed": 0, "refused": []}
     with _at_the_books(rooms) as connection:
-        who, approved_by = people.two(rooms, connection, (who, approved_by), "day", municipality or "")
+        who, approved_by = people.at_once(rooms, connection, (who, approved_by), "day", municipality or "")
         for sheet in _sheets(rooms, connection, day, municipality):
             why, reason = _refusals(sheet, override), _reason(sheet, override)
             if not why and not sheet.is_closed:

@@ -124,6 +124,9 @@ def _take_in(rooms: Rooms, taken: _Taken, read: Future[Rows], counts: Ticket) ->
         detail = {"name": noted["name"], "codes": sorted({told.code for told in error.problems})}
         entry = audit.Entry(SOURCE, "collect.quarantine", f"received:{noted['remote_id']}", detail, rooms.now())
         with rooms.store.write() as connection:
+            bills.hold(connection, noted["municipality_code"])
+            if _is_taken(connection, noted):
+                return
             values = {**noted, "state": "quarantined", "sequence_order": _order(connection, noted)}
             receipts.add_received(connection, values, error.problems)
             audit.append(connection, entry)
@@ -231,11 +234,18 @@ def _placed(rooms: Rooms, connection: Any, noted: dict[str, Any], read: Rows) ->
     return {"business_day": _check_age(rooms, connection, noted, read.business_day), "sequence_order": _order(connection, noted)}
 
 
+def _is_taken(connection: Any, noted: dict[str, Any]) -> bool:
+    """Whether another collector, who took this one for dead, took the file meanwhile; the bills of its municipality are held."""
+    return receipts.received_as(connection, noted["source"], noted["remote_id"]) is not None
+
+
 def apply(rooms: Rooms, noted: dict[str, Any], read: Rows, counts: Ticket) -> None:
     """Store the records of one file and that it was applied; adds to ``counts`` what was new. ProblemError for contradictions."""
     kind, rows, yen = noted["kind"], read.rows, read.yen
     with rooms.store.write() as connection:
         bills.hold(connection, noted["municipality_code"])  # a bill is paid from here on, or was not until here
+        if _is_taken(connection, noted):
+            return
         place = _placed(rooms, connection, noted, read)
         if kind == BANK:
             rows = tellings.placed(rooms, connection, noted, read.rows, read.form)

@@ -19,6 +19,7 @@ from fundlink.domain.states import states_before
 from fundlink.formats import elqr
 from fundlink.formats.message import Message
 from fundlink.formats.profiles import Profile
+from fundlink.pipeline.adopted import NotAdoptedError
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.reconcile.allocation import allocate
 from fundlink.reconcile.outcomes import ATTACHED, PAYING
@@ -127,7 +128,9 @@ def _write_slips_of(rooms: Rooms, code: str, profile: str, seen: _Seen) -> int:
 
 
 def _unwritable(error: ProblemError, profile: str, record: ClearingEntry | SlipRecord | None) -> list[dict[str, Any]]:
-    """What of a record its profile cannot say; that file waits for the profile to be corrected, all others go out."""
+    """What of a record its profile cannot say; that file waits for the profile to be corrected or approved, all others go out."""
+    if isinstance(error, NotAdoptedError):
+        return [told.as_json() for told in error.problems]
     who = f"取引 {record.transaction_key}" if isinstance(record, ClearingEntry) else f"案件特定キー {record.case_key}" if record else "-"
     place = f"{profile}/{who.rsplit(maxsplit=1)[-1]}"
     return [
@@ -138,12 +141,15 @@ def _unwritable(error: ProblemError, profile: str, record: ClearingEntry | SlipR
 
 
 def deliver(rooms: Rooms, ticket: Ticket) -> Ticket:
-    """Put every file that is not delivered yet where the core system fetches it, then clear its slips."""
+    """Put every file that is not delivered yet where the core system fetches it (``out``, or ``core_folder``), then clear its slips."""
     with rooms.store.read() as connection:
         waiting = clearings.undelivered(connection, ticket.get("municipality") or None)
+    folder = Path(ticket["out"]) if ticket.get("out") else core_folder(rooms)
+    if waiting:  # what was being delivered when a process was killed is among them, and half of it may lie there
+        core_files.sweep(folder)
     paths = []
     for file_id, kind, name, raw_id in waiting:
-        path = Path(ticket["out"]) / name
+        path = folder / name
         core_files.put(path, _pieces(rooms, raw_id))
         with rooms.store.write() as connection:
             bills.hold_states(connection)
@@ -154,6 +160,11 @@ def deliver(rooms: Rooms, ticket: Ticket) -> Ticket:
             audit.append(connection, audit.Entry("fundlink", f"export.{kind}", f"export:{file_id}", {"name": name}, rooms.now()))
         paths.append(str(path))
     return {"files": ticket["files"] + len(paths), "paths": paths}
+
+
+def core_folder(rooms: Rooms) -> Path:
+    """Where core systems fetch what a worker hands over by itself: in the folder of whichever worker does it."""
+    return rooms.folder / "outbox" / "core"
 
 
 def _pieces(rooms: Rooms, raw_id: int) -> Iterator[bytes]:
@@ -168,6 +179,8 @@ def _message(rooms: Rooms, profile: str, kind: str) -> tuple[Message, str]:
         found = rooms.profile(profile)
         if kind in found.messages:
             return found.message(kind), profile
+    except NotAdoptedError:
+        raise
     except ProblemError:  # the profile was taken away since the bills came; nobody's clearing is held up by that
         pass
     return rooms.profile(clearings.FALLBACK_PROFILE).message(kind), clearings.FALLBACK_PROFILE

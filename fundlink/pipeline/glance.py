@@ -6,6 +6,7 @@ The books of a day are not made here (``pipeline.days``), nor are cases (``desk.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import problem
+from fundlink.domain.scope import EVERYWHERE, Scope
 from fundlink.pipeline import absence
 from fundlink.pipeline.reconcile import day_json
 from fundlink.pipeline.rooms import Rooms
@@ -24,6 +26,8 @@ from fundlink.store.days import DayRow
 
 STRIP_DAYS = 10
 PAGE = 50
+DAYS_BACK = 366
+"""How far back a day is shown of which nothing is known."""
 _WORST_FIRST = ("missing", "difference", "late", "open", "expected", "tied", "closed")
 """A day is called by the worst thing about it; ``none`` when nothing is known of it and nothing is waited for."""
 
@@ -124,11 +128,14 @@ def _fund(row: DayRow, outcomes: list[tuple[str, str, int, int]]) -> dict[str, A
 
 
 def day_at_a_glance(rooms: Rooms, code: str, day: str) -> dict[str, Any]:
-    """One municipality's day by its witnesses, the step of its close, and the open days before it. FL-DAY-002 when nothing is known of it."""
+    """One municipality's day by its witnesses, the step of its close, and the open days before it.
+
+    A day on which nothing came is a day too, also of a municipality that has just begun; FL-DAY-002 for one far back or yet to come.
+    """
     with rooms.store.read() as connection:
         (town,) = absence.towns(rooms, connection, code)
         seen = _seen(rooms, connection, town, (day, day))
-        if not seen.rows and not seen.slots:
+        if not seen.rows and not seen.slots and not _is_of_late(day, rooms.today()):
             raise ProblemError([problem("FL-DAY-002", place=day)])
         name = next(name for known, name, _ in files.municipalities(connection) if known == code)
         close = books.closed_at(connection, code, day)
@@ -140,10 +147,14 @@ def day_at_a_glance(rooms: Rooms, code: str, day: str) -> dict[str, Any]:
         }  # fmt: skip
 
 
-def fund_rows(rooms: Rooms, place: Place, *, after: int = 0, every: bool = False, limit: int = PAGE) -> dict[str, Any]:
+def _is_of_late(day: str, today: str) -> bool:
+    return 0 <= (dt.date.fromisoformat(today) - dt.date.fromisoformat(day)).days <= DAYS_BACK
+
+
+def fund_rows(rooms: Rooms, place: Place, *, after: int = 0, every: bool = False, limit: int = PAGE, scope: Scope = EVERYWHERE) -> dict[str, Any]:  # fmt: skip
     """The rows behind one fund of a day: payments by a cursor, settlements with what pays them, credits."""
     with rooms.store.read() as connection:
-        found = day_rows.payments(connection, place, after=after, limit=limit + 1, every=every) if place.fund_code else []
+        found = day_rows.payments(connection, place, after=after, limit=limit + 1, every=every, scope=scope) if place.fund_code else []
         settled = day_rows.settlements(connection, place)
         keys = [row.settlement_key for row in settled]
         code = place.municipality_code

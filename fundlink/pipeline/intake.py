@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from typing import Any
 from fundlink.connectors import core_files
 from fundlink.domain.errors import ProblemError
 from fundlink.domain.problems import Problem, problem
-from fundlink.domain.records import BillingRecord
 from fundlink.formats.reading import Chunk, Reader
+from fundlink.pipeline.contents import PayerMark, payer_mark, version_rows
 from fundlink.pipeline.places import judge_place, note_place
 from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.store import audit, bill_effects, bills, files, vault
@@ -65,7 +65,8 @@ def _known(rooms: Rooms, connection: Any, ticket: Ticket, sha256: str) -> Ticket
     if ticket.get("channel") == "api-bill":
         return None
     same = [file for file in files.files_with_content(connection, sha256, ticket["profile"]) if file.channel != "api-bill"]
-    taken = next((file.file_id for file in same if file.event == "accepted"), None)
+    only = ticket.get("municipality") or ""  # a file of somebody else is refused as such, not called taken
+    taken = next((file.file_id for file in same if file.event == "accepted" and only in ("", file.municipality_code)), None)
     if taken is not None:
         return {"duplicate_of": taken, "end": True}
     wanted = (ticket.get("municipality") or "", rooms.profile(ticket["profile"]).digest)
@@ -94,14 +95,15 @@ def load(rooms: Rooms, ticket: Ticket) -> Ticket:
         state = files.find_file(connection, file_id)
         resume_after = bills.staged_up_to(connection, file_id)
     assert state is not None
-    loading = _Loading(rooms, file_id, ticket.get("municipality") or "", resume_after)
+    message = rooms.profile(ticket["profile"]).message("billing")
+    loading = _Loading(rooms, file_id, ticket.get("municipality") or "", resume_after, mark=payer_mark(rooms, message))
     try:
         kept = vault.open_kept(rooms.store, state.raw_id)
-        reader = rooms.profile(ticket["profile"]).message("billing").reader(kept, chunk_rows=rooms.chunk_rows)
+        reader = message.reader(kept, chunk_rows=rooms.chunk_rows)
         size = int(ticket["file"]["bytes"])
         loading.take(reader, lambda rows: rows * size // max(kept.raw.taken, 1))  # type: ignore[attr-defined]
     except ProblemError as error:
-        return _quarantine(rooms, file_id, error.problems, loading)
+        return _quarantine(rooms, file_id, error.problems, loading.municipality_code)
     stated = {name: reader.header.get(name) or None for name in ("file_sequence", "file_business_day")}
     return {"read": loading.read, "municipality_code": loading.municipality_code, **stated}
 
@@ -121,9 +123,9 @@ def _collector_waiting() -> Iterator[Callable[[int], int]]:
 class _Loading:
     """One pass over a file: keeps count, knows the municipality, stages what has not been staged before."""
 
-    def __init__(self, rooms: Rooms, file_id: int, wanted: str, resume_after: int) -> None:
+    def __init__(self, rooms: Rooms, file_id: int, wanted: str, resume_after: int, *, mark: PayerMark) -> None:
         self.rooms, self.file_id, self.wanted, self.resume_after = rooms, file_id, wanted, resume_after
-        self.read, self.municipality_code = 0, wanted
+        self.read, self.municipality_code, self.mark = 0, wanted, mark
 
     def take(self, reader: Reader, expected: Callable[[int], int]) -> None:
         """Stage every chunk of a reader; ``expected`` tells how many rows there may be in all, by those read so far."""
@@ -163,7 +165,8 @@ class _Loading:
         with rooms.store.write() as connection:
             if new.rows:
                 first = bills.next_serials(connection, self.municipality_code, len(new.rows), file_id)
-                bills.stage_versions(connection, list(_version_rows(file_id, new.rows, first, rooms.confirmation_numbers(len(new.rows)))))
+                numbers = rooms.confirmation_numbers(len(new.rows))
+                bills.stage_versions(connection, list(version_rows(file_id, new.rows, first, numbers=numbers, mark=self.mark)))
             bills.stage_problems(connection, file_id, new.problems)
             bills.stage_rejected(connection, file_id, new.rejected)
 
@@ -177,53 +180,12 @@ def _after(chunk: Chunk, line: int) -> Chunk:
     )
 
 
-def _version_rows(file_id: int, rows: list[tuple[int, BillingRecord]], first: int, numbers: Iterable[str]) -> Iterator[tuple[Any, ...]]:
-    """Rows of bill_version: key, content digest, the numbers a new bill would get. Payer data are not among them."""
-    base = file_id << bills.LINE_BITS
-    if rows and rows[-1][0] > bills.MAX_LINE:
-        line = next(line for line, _ in rows if line > bills.MAX_LINE)
-        raise ProblemError([problem("FL-CSV-007", line=line, expected=bills.MAX_LINE)])
-    digest = hashlib.blake2b
-    for serial, ((line, r), number) in enumerate(zip(rows, numbers, strict=True), first):
-        (
-            code,
-            fund,
-            levy,
-            relevant,
-            fiscal,
-            notice,
-            part,
-            subject,
-            child,
-            payer,
-            office,
-            charge,
-            fee,
-            late,
-            due,
-            until,
-            _,
-            _,
-            _,
-            _,
-            action,
-            core,
-        ) = r
-        key = f"{code}~{fund}~{levy}~{relevant}~{notice}~{part}~{subject}~{child}"
-        shown = f"{fiscal}\x1f{payer}\x1f{office}\x1f{charge}\x1f{fee}\x1f{late}\x1f{due}\x1f{until}\x1f{core}"
-        content = digest(shown.encode(), digest_size=12).hexdigest()
-        yield (
-            base + line, file_id, line, key, content, code, fund, levy, relevant, fiscal, notice, part, subject, child, payer, office,
-            charge, fee, late, charge + fee + late, due, until, action, core, f"{fund}{levy:04d}{serial:013d}", number,
-        )  # fmt: skip
-
-
-def _quarantine(rooms: Rooms, file_id: int, problems: list[Problem], loading: _Loading) -> Ticket:
+def _quarantine(rooms: Rooms, file_id: int, problems: list[Problem], code: str) -> Ticket:
     """Nothing of the file counts; its bytes and the reason stay."""
     with rooms.store.write() as connection:
         bills.stage_problems(connection, file_id, problems)
         summary = {"quarantined": True}  # nothing of it was read, as far as numbers go
-        files.add_event(connection, file_id, "quarantined", at=rooms.now(), municipality_code=loading.municipality_code, summary=summary)
+        files.add_event(connection, file_id, "quarantined", at=rooms.now(), municipality_code=code, summary=summary)
         detail = {"file_id": file_id, "codes": sorted({p.code for p in problems})}
         audit.append(connection, audit.Entry("fundlink", "intake.quarantine", f"file:{file_id}", detail, rooms.now()))
     return {"quarantined": True, "end": True}
@@ -245,7 +207,7 @@ def accept(rooms: Rooms, ticket: Ticket) -> Ticket:
             note_place(rooms, connection, ticket, verdict)
             _take_effect(rooms, connection, file_id, ticket)
     if refused is not None:
-        return _quarantine(rooms, file_id, [refused], _Loading(rooms, file_id, code, 0))
+        return _quarantine(rooms, file_id, [refused], code)
     return {}
 
 

@@ -19,7 +19,7 @@ SHOWN_PROBLEMS = 1000
 _ALL_PROBLEMS = 1_000_000
 _NUMBERS = ("read", "accepted", "created", "updated", "unchanged", "cancelled", "conflicts", "rejected", "accepted_yen", "rejected_yen")
 _FORMULA = frozenset("=+-@\t")
-RESULT_WORDS = {"0": "変更なし", "1": "追加", "2": "更新", "3": "取消", "7": "警告", "9": "エラー"}
+RESULT_WORDS = {"0": "変更なし", "1": "追加", "2": "更新", "3": "取消", "7": "警告", "9": "誤り"}
 
 
 def report(rooms: Rooms, ticket: Ticket) -> Ticket:

@@ -14,17 +14,24 @@ from fundlink.access import roles
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.persons import same_person
 from fundlink.domain.problems import problem
-from fundlink.domain.scope import EVERYWHERE
+from fundlink.domain.scope import EVERYWHERE, Scope
 from fundlink.pipeline.rooms import Rooms
 from fundlink.store import access_persons
 from fundlink.store.access_persons import Known
 
+ANY_DEPARTMENT = "*"
+"""Where whose bills it is about shows only later and is asked for then, row by row."""
+
 
 class Needs(NamedTuple):
-    """What somebody must have: a permission, and the municipality it is about ("" for all of them)."""
+    """What somebody must have: a permission, the municipality it is about ("" for all of them), and whose bill it is about.
+
+    What is of no single department (a day, a settlement, a file) takes somebody whose scope is not limited to some of them.
+    """
 
     permission: str
     municipality_code: str = ""
+    department_code: str | None = None
 
 
 def two_names(who: str, approved_by: str) -> None:
@@ -55,27 +62,65 @@ def _check(rooms: Rooms, found: Known, needs: Needs) -> None:
         raise ProblemError([problem("FL-AUTH-007", detail=found.person_id)])
     if not found.is_active:
         raise ProblemError([problem("FL-AUTH-004", who=found.login)])
-    covered = found.scope.covers(needs.municipality_code) if needs.municipality_code else found.scope == EVERYWHERE
-    if not roles.may(found.roles, needs.permission) or not covered:
+    if not roles.may(found.roles, needs.permission) or not _covers(found.scope, needs):
         raise ProblemError([problem("FL-AUTH-003")])
 
 
-def two(rooms: Rooms, connection: Connection, names: tuple[str, str], pair: str, municipality_code: str = "") -> tuple[str, str]:
+def _covers(scope: Scope, needs: Needs) -> bool:
+    if not needs.municipality_code:
+        return scope == EVERYWHERE
+    ours = scope.departments is None or needs.department_code in (ANY_DEPARTMENT, *scope.departments)
+    return ours and scope.covers(needs.municipality_code)
+
+
+def two(
+    rooms: Rooms,
+    connection: Connection,
+    names: tuple[str, str],
+    pair: str,
+    municipality_code: str = "",
+    *,
+    department_code: str | None = None,
+) -> tuple[str, str]:
     """Who prepares and who approves, as recorded: two persons, each active with the role at this instant; else ProblemError."""
     two_names(*names)
-    first = one(rooms, connection, names[0], Needs(f"{pair}.prepare", municipality_code))
-    return first, another(rooms, connection, (first, names[1]), pair, municipality_code)
+    first = one(rooms, connection, names[0], Needs(f"{pair}.prepare", municipality_code, department_code))
+    return first, another(rooms, connection, (first, names[1]), pair, municipality_code, department_code=department_code)
 
 
-def another(rooms: Rooms, connection: Connection, names: tuple[str, str], pair: str, municipality_code: str = "") -> str:
+def at_once(
+    rooms: Rooms,
+    connection: Connection,
+    names: tuple[str, str],
+    pair: str,
+    municipality_code: str = "",
+    *,
+    department_code: str | None = None,
+) -> tuple[str, str]:
+    """``two`` for an act whose both persons are named in one call. FL-4EY-003 where persons are accounts: there each one acts for themselves."""
+    persons = two(rooms, connection, names, pair, municipality_code, department_code=department_code)
+    if is_held_to_accounts(rooms, connection):
+        raise ProblemError([problem("FL-4EY-003")])
+    return persons
+
+
+def another(
+    rooms: Rooms,
+    connection: Connection,
+    names: tuple[str, str],
+    pair: str,
+    municipality_code: str = "",
+    *,
+    department_code: str | None = None,
+) -> str:
     """The person who approves what the first one of ``names`` prepared; FL-4EY-001 for the same one, also by another account.
 
     Who prepared it must stand for it still: what a person left behind who may not do it any more is prepared again by another.
     """
-    second = one(rooms, connection, names[1], Needs(f"{pair}.approve", municipality_code))
+    second = one(rooms, connection, names[1], Needs(f"{pair}.approve", municipality_code, department_code))
     if same_person(names[0], second):
         raise ProblemError([problem("FL-4EY-001")])
-    needs = Needs(f"{pair}.prepare", municipality_code)
+    needs = Needs(f"{pair}.prepare", municipality_code, department_code)
     _decided(rooms, connection, names[0], needs, access_persons.by_person(connection, names[0]))
     return second
 

@@ -6,10 +6,11 @@ that the bill's present content came with, row by row, for as long as a page tak
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from fundlink.connectors import core_files
 from fundlink.domain.errors import ConfigurationError, ProblemError
@@ -18,6 +19,7 @@ from fundlink.domain.records import BillingRecord
 from fundlink.domain.states import in_japanese
 from fundlink.formats import elqr
 from fundlink.formats.profiles import Profile
+from fundlink.pipeline.adopted import NotAdoptedError
 from fundlink.pipeline.export import qr_payload
 from fundlink.pipeline.rooms import Rooms, Ticket
 from fundlink.slips.sheet import MOST_SHEETS, Sheet
@@ -27,8 +29,18 @@ from fundlink.store.clearings import FALLBACK_PROFILE
 from fundlink.store.issued import IssuedSlip
 from fundlink.store.lookup import BillView
 
+PAYER = ("payer_name", "payer_kana", "payer_postal_code", "payer_address")
+"""What a row says of the payer."""
 _OPEN_FILES = 4
 _MOST_PROBLEMS = 1000
+
+
+class Noted(Protocol):
+    """Told of a file of slips before it is put where somebody can read it."""
+
+    def __call__(self, asked: Asked, detail: dict[str, Any]) -> None:
+        """One file of ``asked``, which names its municipality."""
+        ...
 
 
 class Asked(NamedTuple):
@@ -39,61 +51,94 @@ class Asked(NamedTuple):
 
 
 def payload_of(rooms: Rooms, bill: BillView) -> str | None:
-    """The 255 digits, or None where nothing is to be paid with them."""
+    """The 255 digits, or None where nothing is to be paid with them or the rules of their making wait for an approval."""
     if bill.slip_id is None or not bill.total_yen or bill.state == "cancelled" or bill.due_on is None or bill.payable_until is None:
         return None
     slip = IssuedSlip(**{name: getattr(bill, name) for name in IssuedSlip._fields})
-    return qr_payload(_profile(rooms, bill.profile), slip)
+    try:
+        return qr_payload(_profile(rooms, bill.profile), slip)
+    except NotAdoptedError:
+        return None
 
 
 def _profile(rooms: Rooms, name: str) -> Profile:
     try:
         return rooms.profile(name)
+    except NotAdoptedError:
+        raise
     except ProblemError:  # taken away since the bill came; its slip can still be drawn
         return rooms.profile(FALLBACK_PROFILE)
 
 
+def payer_record(rooms: Rooms, bill: BillView) -> BillingRecord | None:
+    """The row that a bill's present content came with; None where it is not readable any more."""
+    return _Payers(rooms).of([bill]).get(bill.version_id)
+
+
 def print_one(rooms: Rooms, bill: BillView) -> bytes:
     """The slip of one bill as PDF; ProblemError with the reason where there can be none."""
-    found = _Printing(rooms).sheets([bill])
-    if found.problems:
-        raise ProblemError(found.problems)
+    return print_some(rooms, [bill])
+
+
+def print_some(rooms: Rooms, bills: Sequence[BillView]) -> bytes:
+    """The slips of some bills as one PDF, a page each, in their order; ProblemError with every reason where one cannot be printed."""
+    found = _Printing(rooms).sheets(bills)
+    if found.problems or not found.sheets:
+        raise ProblemError(found.problems or [problem("FL-SLP-002", place="", state="", state_en="")])
     return rooms.printer().pdf(found.sheets)
 
 
-def print_fund(rooms: Rooms, asked: Asked, out: Path) -> Ticket:
-    """Every printable slip of a fund into files of a folder; what was not printed is counted, and told where a person has to act."""
+def print_fund(rooms: Rooms, asked: Asked, out: Path, noted: Noted) -> Ticket:
+    """Every printable slip of a fund into files of a folder; what was not printed is counted, and told where a person has to act.
+
+    ``noted`` hears of each file before it is there: which municipality, how many slips, their yen and the digest of the file.
+    """
     with rooms.store.read() as connection:
         known = [code for code, _, _ in files.municipalities(connection)]
     told: dict[str, Any] = {"files": [], "slips": 0, "yen": 0, "skipped": 0, "not_printed": 0, "problems": []}
     for code in known if asked.municipality is None else [asked.municipality]:
-        _print_municipality(rooms, asked._replace(municipality=code), out, told)
+        _Fund(rooms, asked._replace(municipality=code), told, noted).print(out)
     return told
 
 
-def _print_municipality(rooms: Rooms, asked: Asked, out: Path, told: dict[str, Any]) -> None:
-    held: list[Sheet] = []
-    number = 0
-    for found in _Printing(rooms).pages(asked):
+class _Fund:
+    """The slips of one municipality's fund on their way into files."""
+
+    def __init__(self, rooms: Rooms, asked: Asked, told: dict[str, Any], noted: Noted) -> None:
+        self.rooms, self.asked, self.told, self.noted = rooms, asked, told, noted
+
+    def print(self, out: Path) -> None:
+        """All that can be printed."""
+        held: list[Sheet] = []
+        number = 0
+        for found in _Printing(self.rooms).pages(self.asked):
+            self._count(found)
+            held += found.sheets
+            while len(held) >= MOST_SHEETS:
+                number += 1
+                self._put(self._path(out, number), held[:MOST_SHEETS])
+                del held[:MOST_SHEETS]
+        if held:
+            self._put(self._path(out, number + 1), held)
+
+    def _path(self, out: Path, number: int) -> Path:
+        return out / f"slips-{self.asked.municipality}-{self.asked.fund_code}-{number:04}.pdf"
+
+    def _count(self, found: _Found) -> None:
+        told = self.told
         told["skipped"] += found.skipped
         told["not_printed"] += len(found.problems)
         told["problems"] += [one.as_json() for one in found.problems[: _MOST_PROBLEMS - len(told["problems"])]]
-        held += found.sheets
-        while len(held) >= MOST_SHEETS:
-            number += 1
-            _put(rooms, out / f"slips-{asked.municipality}-{asked.fund_code}-{number:04}.pdf", held[:MOST_SHEETS], told)
-            del held[:MOST_SHEETS]
-    if held:
-        _put(rooms, out / f"slips-{asked.municipality}-{asked.fund_code}-{number + 1:04}.pdf", held, told)
 
-
-def _put(rooms: Rooms, path: Path, sheets: Sequence[Sheet], told: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    core_files.put(path, [rooms.printer().pdf(sheets)], mode=0o600)  # names and addresses: for their owner's eyes
-    told["files"].append(str(path))
-    told["slips"] += len(sheets)
-    told["yen"] += sum(sheet.amount_yen for sheet in sheets)
-    rooms.progress("slips", told["slips"], None)
+    def _put(self, path: Path, sheets: Sequence[Sheet]) -> None:
+        printed, yen = self.rooms.printer().pdf(sheets), sum(sheet.amount_yen for sheet in sheets)
+        self.noted(self.asked, {"slips": len(sheets), "yen": yen, "sha256": hashlib.sha256(printed).hexdigest()})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        core_files.put(path, [printed], mode=0o600)  # names and addresses: for their owner's eyes
+        self.told["files"].append(str(path))
+        self.told["slips"] += len(sheets)
+        self.told["yen"] += yen
+        self.rooms.progress("slips", self.told["slips"], None)
 
 
 class _Found(NamedTuple):
@@ -148,13 +193,7 @@ class _Printing:
         return found
 
     def _refusal(self, bill: BillView) -> Problem | None:
-        """A slip that the gateway does not know could be paid by nobody; one that is paid or past its limit must not be handed out."""
-        if bill.is_paid or bill.state != "registered" or not bill.total_yen:
-            state = "paid" if bill.is_paid else bill.state
-            return problem("FL-SLP-002", place=bill.bill_key, state=in_japanese(state), state_en=state)
-        if bill.payable_until is None or bill.payable_until < self.rooms.today():
-            return problem("FL-SLP-004", place=bill.bill_key)
-        return None
+        return refusal(self.rooms, bill)
 
     def _sheet(self, bill: BillView, record: BillingRecord) -> Sheet:
         payload = payload_of(self.rooms, bill)
@@ -167,6 +206,20 @@ class _Printing:
             fund=self._funds.get(bill.fund_code, bill.fund_code),
             amount_yen=bill.total_yen, qr_svg=elqr.symbol_svg(payload),
         )  # fmt: skip
+
+
+def refusal(rooms: Rooms, bill: BillView) -> Problem | None:
+    """A slip that the gateway does not know could be paid by nobody; one that is paid or past its limit must not be handed out."""
+    if bill.is_paid or bill.state != "registered" or not bill.total_yen:
+        state = "paid" if bill.is_paid else bill.state
+        return problem("FL-SLP-002", place=bill.bill_key, state=in_japanese(state), state_en=state)
+    if bill.payable_until is None or bill.payable_until < rooms.today():
+        return problem("FL-SLP-004", place=bill.bill_key)
+    try:
+        _profile(rooms, bill.profile)
+    except NotAdoptedError as error:
+        return error.problems[0]._replace(place=bill.bill_key)
+    return None
 
 
 class _Payers:

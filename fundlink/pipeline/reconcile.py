@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fundlink.connectors.gateway import PAID
 from fundlink.domain.scope import EVERYWHERE, Scope
 from fundlink.domain.states import states_before
 from fundlink.pipeline import control
@@ -14,7 +15,7 @@ from fundlink.pipeline.rooms import Rooms, Ticket, Verb
 from fundlink.pipeline.settle import settle
 from fundlink.reconcile.outcomes import PAYING, Evidence, every_rule
 from fundlink.reconcile.totals import DayFacts, judge_day
-from fundlink.store import audit, bills, books, days, outcomes, revisions
+from fundlink.store import audit, bills, books, days, outcomes, revisions, told_again
 from fundlink.store import touched as touched_rows
 from fundlink.store.days import DayRow, DaySums
 
@@ -24,16 +25,17 @@ def classify(rooms: Rooms, ticket: Ticket) -> Ticket:
     with rooms.store.write() as connection:
         bills.hold_states(connection)
         outcomes.load_rules(connection, every_rule())
-        touched = touched_rows.touch(connection)
+        at = rooms.now()
+        touched = touched_rows.touch(connection, at)
         if not touched:
             return {"touched": 0}
         rooms.progress("reconcile", 0, touched)
         outcomes.gather_evidence(connection, {bit.name: bit.value for bit in Evidence if bit.name})
-        at = rooms.now()
         recorded = outcomes.record_outcomes(connection, at)
         outcomes.advance_slips(connection, paying=PAYING, pay_from=states_before("pay"), withdraw_from=states_before("withdraw"), at=at)
         if recorded:
-            detail = {"touched": touched, "recorded": recorded}
+            again = told_again.after_withdrawal(connection, PAID, at)
+            detail = {"touched": touched, "recorded": recorded, **({"told_again": again} if again else {})}
             audit.append(connection, audit.Entry("fundlink", "reconcile.classify", "outcomes", detail, at))
     rooms.progress("reconcile", touched, touched)
     return {"touched": touched}

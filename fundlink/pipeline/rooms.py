@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from fundlink.connectors.gateway import Gateway
 from fundlink.connectors.identity import Signer
@@ -40,12 +40,27 @@ class Progress(Protocol):
         ...
 
 
+class Found(NamedTuple):
+    """A profile as its folder is now, and whether it is the municipality's own or came with the product."""
+
+    profile: Profile
+    is_own: bool
+
+
+class Shelf(NamedTuple):
+    """The folders of profiles, read anew at each call, approved or not."""
+
+    read: Callable[[str], Found]
+    own: Callable[[], list[str]]  # names of the municipality's own
+
+
 @dataclass(frozen=True)
 class Rooms:
     """All that a step may touch. Built in bootstrap only."""
 
     store: Store
     profile: Callable[[str], Profile]
+    profiles: Shelf
     calendar: Callable[[], CalendarProfile]
     codes: Callable[[str], Mapping[str, str]]  # a code list by name: code to Japanese word
     gateway: Gateway

@@ -6,8 +6,8 @@ No rule is written anywhere else. Evidence is what the witnesses say, as bits; a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import IntFlag
+from functools import cache
 from typing import NamedTuple
 
 
@@ -97,8 +97,8 @@ def classify(evidence: int) -> Rule:
     return next((rule for rule in RULES if evidence & rule.present == rule.present and not evidence & rule.absent), UNDETERMINED)
 
 
-def every_rule() -> Iterator[tuple[int, str, str]]:
+@cache
+def every_rule() -> tuple[tuple[int, str, str], ...]:
     """(evidence, outcome, rule) for all combinations: what the database joins with."""
-    for evidence in range(1 << len(Evidence)):
-        rule = classify(evidence)
-        yield evidence, rule.outcome, rule.rule
+    judged = ((evidence, classify(evidence)) for evidence in range(1 << len(Evidence)))
+    return tuple((evidence, rule.outcome, rule.rule) for evidence, rule in judged)

@@ -106,6 +106,17 @@ def verbs_for(kind: str) -> tuple[Verb, ...]:
     return tuple(row for row in VERBS if kind in row.kinds)
 
 
+def is_at_hand(verb: Verb, kind: str, facts: Facts) -> bool:
+    """Whether a payment has anything on the accounts that a verb takes from: what cannot be done is not offered.
+
+    >>> is_at_hand(BY_NAME["offset"], "transaction", Facts({}, {})), is_at_hand(BY_NAME["wait"], "transaction", Facts({}, {}))
+    (False, True)
+    """
+    if kind != "transaction" or not verb.takes:
+        return True
+    return any(payment.balances.get(account, 0) > 0 for payment in facts.payments.values() for account in verb.takes)
+
+
 def plan(kind: str, facts: Facts, wanted: Wanted) -> Plan:
     """The moves of a verb and every precondition that does not hold."""
     verb = BY_NAME[wanted.verb]

@@ -1,6 +1,6 @@
 """Prints sheets: a list of slips becomes one PDF, a page each, with its fonts inside.
 
-Called by pipeline.printing. One compiler a thread, for a shared one refuses to work twice at once. The look is the template, a file
+Called by pipeline.printing and, for reports, by desk. One compiler a thread, for a shared one refuses to work twice at once. The look is the template, a file
 that may be replaced by one of the same name in a folder of the installation; what is printed reaches it as data, never as markup.
 """
 
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import typst
 
@@ -19,6 +20,7 @@ from fundlink.slips.sheet import MOST_SHEETS, Sheet
 HERE = Path(__file__).resolve().parent
 FONTS = HERE / "fonts"
 TEMPLATE = HERE / "template" / "slip.typ"
+REPORT = HERE / "template" / "report.typ"
 FAMILIES = ("BIZ UDPGothic", "BIZ UDGothic")
 
 
@@ -33,20 +35,30 @@ class TypstPrinter:
 
     def missing(self, sheet: Sheet) -> list[str]:
         """The characters of a sheet that would be printed as boxes."""
-        return glyphs.missing(sheet.free_texts, self._fonts)
+        return self.lacking(sheet.free_texts)
+
+    def lacking(self, texts: Sequence[str]) -> list[str]:
+        """The characters of some texts that would be."""
+        return glyphs.missing(texts, self._fonts)
 
     def pdf(self, sheets: Sequence[Sheet]) -> bytes:
         """One PDF, one page a sheet."""
         assert 0 < len(sheets) <= MOST_SHEETS
         told = {"sheets": [sheet._asdict() for sheet in sheets], "fonts": [*FAMILIES, *self._families]}
-        made = self._compiler().compile(format="pdf", sys_inputs={"slips": json.dumps(told, ensure_ascii=False)})
+        made = self._compiler(self._template).compile(format="pdf", sys_inputs={"slips": json.dumps(told, ensure_ascii=False)})
         assert isinstance(made, bytes)  # a list only where pages are asked for one by one
         return made
 
-    def _compiler(self) -> typst.Compiler:
-        held: typst.Compiler | None = getattr(self._own, "compiler", None)
-        if held is None:
+    def report(self, told: Mapping[str, Any]) -> bytes:
+        """One report as PDF: its picture, its table, its notes, as finished words (``desk.report_pages``)."""
+        content = json.dumps({**told, "fonts": [*FAMILIES, *self._families]}, ensure_ascii=False)
+        made = self._compiler(REPORT).compile(format="pdf", sys_inputs={"report": content})
+        assert isinstance(made, bytes)
+        return made
+
+    def _compiler(self, template: Path) -> typst.Compiler:
+        held: dict[Path, typst.Compiler] = self._own.__dict__.setdefault("compilers", {})
+        if template not in held:
             folders = [FONTS, *([self._second.parent] if self._second else [])]
-            held = typst.Compiler(str(self._template), root=str(self._template.parent), font_paths=folders, ignore_system_fonts=True)  # type: ignore[misc]
-            self._own.compiler = held
-        return held
+            held[template] = typst.Compiler(str(template), root=str(template.parent), font_paths=folders, ignore_system_fonts=True)  # type: ignore[misc]
+        return held[template]

@@ -5,8 +5,8 @@ Filled by pipeline.printing, printed by ``printer``. Nothing is worked out here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
 MOST_SHEETS: Final = 200
 """Slips a file: what a person prints in one go, and what memory has to hold."""
@@ -49,6 +49,14 @@ class Printer(Protocol):
         """The characters of a sheet that would be printed as boxes."""
         ...
 
+    def lacking(self, texts: Sequence[str]) -> list[str]:
+        """The characters of some texts that would be."""
+        ...
+
     def pdf(self, sheets: Sequence[Sheet]) -> bytes:
         """One PDF, one page a sheet; at most MOST_SHEETS."""
+        ...
+
+    def report(self, told: Mapping[str, Any]) -> bytes:
+        """One report as PDF, of finished words."""
         ...

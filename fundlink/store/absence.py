@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
+from fundlink.store.receipts import WAITING
 
 # read again since, whatever came of it, or covered by what two persons declared after it came
 _OPEN_QUARANTINE = """
@@ -61,8 +62,8 @@ def unposted(connection: Connection, municipality_code: str) -> int:
     return int(
         bulk.scalar(
             connection,
-            """SELECT COUNT(*) FROM pending_receipt p CROSS JOIN receipt r
-               WHERE r.id > p.after_id AND r.id <= p.last_id AND r.received_id = p.received_id AND r.municipality_code = :code""",
+            f"""SELECT COUNT(*) FROM pending_receipt p CROSS JOIN receipt r
+                WHERE {WAITING.format("r", "p")} AND r.municipality_code = :code""",
             code=municipality_code,
         )
     )
@@ -80,11 +81,11 @@ def open_quarantine(connection: Connection, municipality_code: str) -> list[tupl
 
 
 def sequence_gaps(connection: Connection, municipality_code: str) -> list[tuple[int, int]]:
-    """First and last of every run of numbers in the gateway's list that was never taken."""
+    """First and last of every run of numbers in the gateway's list that was never taken; the files of an institution count from 1."""
     found = bulk.rows(
         connection,
         """SELECT x.before + 1, x.sequence - 1 FROM (
-             SELECT f.sequence, LAG(f.sequence) OVER (ORDER BY f.sequence) AS before FROM received_file f
+             SELECT f.sequence, LAG(f.sequence, 1, 0) OVER (ORDER BY f.sequence) AS before FROM received_file f
              WHERE f.municipality_code = :code AND f.sequence IS NOT NULL) x
            WHERE x.sequence > x.before + 1 ORDER BY x.sequence""",
         code=municipality_code,
@@ -95,7 +96,7 @@ def sequence_gaps(connection: Connection, municipality_code: str) -> list[tuple[
 def add_waiver(connection: Connection, values: dict[str, Any]) -> None:
     """Note a declaration. ``values``: municipality_code, kind, business_day, reason, by, approved_by, at."""
     columns = ("municipality_code", "kind", "business_day", "received_until", "reason", "by", "approved_by", "at")
-    newest = int(bulk.scalar(connection, "SELECT MAX(id) FROM received_file") or 0)
+    newest = bulk.newest_id(connection, "received_file")
     bulk.insert_rows(
         connection, "absence_waiver", _quoted(columns), [tuple({**values, "received_until": newest}[name] for name in columns)]
     )

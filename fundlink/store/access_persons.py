@@ -108,7 +108,7 @@ def note_change(connection: Connection, what: str, at: str) -> None:
 
 def generation(connection: Connection) -> int:
     """The number of the newest change."""
-    return int(bulk.scalar(connection, "SELECT MAX(id) FROM access_change") or 0)
+    return bulk.newest_id(connection, "access_change")
 
 
 def add_person(connection: Connection, values: tuple[str, str, int], *, by: str, at: str) -> None:

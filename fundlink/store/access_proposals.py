@@ -19,9 +19,11 @@ class Proposed(NamedTuple):
     at: str
 
 
-def add(connection: Connection, values: tuple[str, str, str, str]) -> None:
-    """Keep a proposal: kind, content, prepared_by, at."""
-    bulk.insert_rows(connection, "access_proposal", ("kind", "content", "prepared_by", "at"), [values])
+def add(connection: Connection, values: tuple[str, str, str, str]) -> int:
+    """Keep a proposal (kind, content, prepared_by, at); its number."""
+    kind, content, prepared_by, at = values
+    statement = "INSERT INTO access_proposal (kind, content, prepared_by, at) VALUES (:kind, :content, :by, :at) RETURNING id"
+    return int(bulk.scalar(connection, statement, kind=kind, content=content, by=prepared_by, at=at))
 
 
 def waiting(connection: Connection) -> list[Proposed]:

@@ -103,6 +103,18 @@ def failures(connection: Connection, subject: str) -> Failures:
     return Failures(int(found[0][0]), str(found[0][1]))
 
 
+def failures_of_all(connection: Connection, least: int) -> dict[str, Failures]:
+    """Every login with at least so many failures since it last passed or was unlocked."""
+    found = bulk.rows(
+        connection,
+        """SELECT a.subject, COUNT(*), MAX(a.at) FROM login_attempt a WHERE a.result = 'failed'
+           AND a.id > COALESCE((SELECT MAX(x.id) FROM login_attempt x WHERE x.subject = a.subject AND x.result <> 'failed'), 0)
+           GROUP BY a.subject HAVING COUNT(*) >= :least""",
+        least=least,
+    )
+    return {str(subject): Failures(int(number), str(last)) for subject, number, last in found}
+
+
 def failures_from(connection: Connection, address: str, since: str) -> int:
     """Failures from one address since an instant."""
     statement = "SELECT COUNT(*) FROM login_attempt WHERE address = :address AND result = 'failed' AND at >= :since"
@@ -127,6 +139,16 @@ def sessions_of(connection: Connection, person_id: str) -> list[Session]:
         f"""SELECT {", ".join("s." + name for name in _SESSION)} FROM login_session s JOIN account a ON a.id = s.account_id
             WHERE a.person_id = :person AND s.ended_at = '' ORDER BY s.began_at DESC, s.number""",
         person=person_id,
+    )
+    return [Session(*row) for row in found]
+
+
+def open_sessions(connection: Connection, now: str) -> list[Session]:
+    """Every session that has not ended and is not past its end, the last used first."""
+    found = bulk.rows(
+        connection,
+        f"SELECT {', '.join(_SESSION)} FROM login_session WHERE ended_at = '' AND until > :now ORDER BY seen_at DESC, number",
+        now=now,
     )
     return [Session(*row) for row in found]
 

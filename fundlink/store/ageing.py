@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from fundlink.store import bulk
 from fundlink.store.bills import CURRENT_EFFECT, CURRENT_VERSION, SLIP_STATE
 from fundlink.store.outcomes import NEWEST_OUTCOME
+from fundlink.store.receipts import WAITING
 from fundlink.store.settlings import COUNTS, STANDS
 
 EXAMPLES = 5
@@ -53,10 +54,10 @@ _STANDING: dict[tuple[str, str], str] = {
     ("message", "unknown"): """
         SELECT m.id AS name, m.municipality_code AS code, SUBSTR(m.created_at, 1, 10) AS since, m.yen AS yen
         FROM open_message o JOIN message m ON m.id = o.message_id""",
-    ("receipt", "unposted"): """
+    ("receipt", "unposted"): f"""
         SELECT r.transaction_key AS name, r.municipality_code AS code, SUBSTR(f.at, 1, 10) AS since, r.amount_yen AS yen
         FROM pending_receipt p CROSS JOIN receipt r JOIN received_file f ON f.id = r.received_id
-        WHERE r.id > p.after_id AND r.id <= p.last_id AND r.received_id = p.received_id""",
+        WHERE {WAITING.format("r", "p")}""",
     ("receipt", "preliminary"): """
         SELECT r.transaction_key AS name, r.municipality_code AS code, r.booked_on AS since, r.amount_yen AS yen
         FROM receipt r WHERE r.stage = 'preliminary' AND NOT EXISTS (

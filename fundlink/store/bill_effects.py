@@ -12,7 +12,18 @@ from typing import NamedTuple
 from sqlalchemy.engine import Connection
 
 from fundlink.store import bulk
-from fundlink.store.bills import BILL_IS_PAID, CURRENT_EFFECT, CURRENT_VERSION, DEAD, LINE_BITS, SLIP_STATE, stage_rejected
+from fundlink.store.bills import (
+    BILL_IS_PAID,
+    CONTENT_BYTES,
+    CURRENT_EFFECT,
+    CURRENT_VERSION,
+    DEAD,
+    LINE_BITS,
+    NO_PAYER,
+    PAYER_UNSAID,
+    SLIP_STATE,
+    stage_rejected,
+)
 
 
 class Effects(NamedTuple):
@@ -77,7 +88,7 @@ def _later_rows(connection: Connection, span: dict[str, int], at: str) -> Effect
     created = int(bulk.scalar(connection, "SELECT COUNT(*) FROM bill WHERE id >= :low AND id < :high", low=span["low"], high=span["high"]))
     return Effects(
         created=created,
-        updated=int(counts.get("updated", 0)),
+        updated=int(counts.get("updated", 0)) + int(counts.get("readdressed", 0)),
         unchanged=int(counts.get("unchanged", 0)) + int(counts.get("repeat", 0)),
         cancelled=int(counts.get("cancelled", 0)),
         conflicts=int(counts.get("conflict", 0)),
@@ -143,8 +154,15 @@ def _refuse_different_rows(connection: Connection, file_id: int) -> None:
     bulk.run(connection, f"DELETE FROM bill WHERE file_id = :file AND id IN (SELECT r.version_id {refused})", file=file_id)
 
 
+_MONEY_BEFORE = f"(SELECT SUBSTR(w.content, 1, {2 * CONTENT_BYTES}) FROM bill_version w WHERE w.id = {CURRENT_VERSION})"
+_PAYER_BEFORE = f"(SELECT SUBSTR(w.content, {2 * CONTENT_BYTES + 1}) FROM bill_version w WHERE w.id = {CURRENT_VERSION})"
+_PAYER = f"SUBSTR(v.content, {2 * CONTENT_BYTES + 1})"
+# nothing is said of the payer, or that there is none where nothing was known before
+_SAYS_NOTHING = f"{_PAYER} = '{PAYER_UNSAID}' OR {_PAYER} = '{NO_PAYER}' AND {_PAYER_BEFORE} = '{PAYER_UNSAID}'"
+
+
 def _judge_changes(connection: Connection) -> None:
-    """Give each later row its effect. First fitting line wins."""
+    """Give each later row its effect. First fitting line wins. A new payer alone moves no money, whatever was paid: it changes the slip."""
     bulk.run(
         connection,
         f"""UPDATE later_row SET effect = (
@@ -153,6 +171,8 @@ def _judge_changes(connection: Connection) -> None:
                 WHEN v.action = '9' AND {CURRENT_EFFECT} = 'cancelled' THEN 'unchanged'
                 WHEN v.action = '1' AND {CURRENT_EFFECT} <> 'cancelled'
                      AND v.content = (SELECT w.content FROM bill_version w WHERE w.id = {CURRENT_VERSION}) THEN 'unchanged'
+                WHEN v.action = '1' AND {CURRENT_EFFECT} <> 'cancelled' AND SUBSTR(v.content, 1, {2 * CONTENT_BYTES}) = {_MONEY_BEFORE}
+                     THEN CASE WHEN {_SAYS_NOTHING} THEN 'unchanged' ELSE 'readdressed' END
                 WHEN {BILL_IS_PAID} THEN 'conflict'
                 WHEN v.action = '9' THEN 'cancelled'
                 ELSE 'updated' END
@@ -174,7 +194,7 @@ def _record_changes(connection: Connection, file_id: int, at: str) -> None:
         connection,
         """INSERT INTO revision (bill_id, version_id, file_id, effect)
            SELECT l.bill_id, l.version_id, CAST(:file AS BIGINT), l.effect FROM later_row l
-           WHERE l.effect IN ('updated', 'cancelled', 'conflict') ORDER BY l.version_id""",
+           WHERE l.effect IN ('updated', 'readdressed', 'cancelled', 'conflict') ORDER BY l.version_id""",
         file=file_id,
     )  # fmt: skip
     _number_revived_bills(connection, at)
@@ -187,7 +207,10 @@ def _record_changes(connection: Connection, file_id: int, at: str) -> None:
 
 
 def _number_revived_bills(connection: Connection, at: str) -> None:
-    """A bill that comes back after its cancellation, or that had nothing to pay until now, gets a new eL number."""
+    """A bill that comes back after its cancellation, or that had nothing to pay until now, gets a new eL number.
+
+    Its newest slip decides: an older one whose registration is still in doubt is no way to pay.
+    """
     bulk.run(
         connection,
         f"""INSERT INTO slip (bill_id, issue_count, municipality_code, institution_code, case_key, confirmation_number, issued_at)
@@ -196,6 +219,7 @@ def _number_revived_bills(connection: Connection, at: str) -> None:
             FROM later_row l JOIN bill_version v ON v.id = l.version_id
             WHERE l.effect = 'updated' AND v.total_yen > 0 AND NOT EXISTS (
               SELECT 1 FROM slip s WHERE s.bill_id = l.bill_id AND {SLIP_STATE} NOT IN {DEAD}
+                AND s.issue_count = (SELECT MAX(n.issue_count) FROM slip n WHERE n.bill_id = l.bill_id)
                 AND NOT EXISTS (SELECT 1 FROM message_item i WHERE i.slip_id = s.id AND i.operation = 'cancel'))
             ORDER BY l.version_id""",
         at=at,

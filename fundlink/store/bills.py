@@ -18,6 +18,10 @@ from fundlink.store.moves import SETTLING, net_on_bill
 
 LINE_BITS = 24
 MAX_LINE = (1 << LINE_BITS) - 1
+CONTENT_BYTES = 12
+"""The digest at the beginning of a version's content; behind it stands the mark of its payer."""
+PAYER_UNSAID, NO_PAYER = "", "-"
+"""Marks of a row that says nothing of a payer, and of one that says there is none."""
 
 VERSION_COLUMNS: tuple[str, ...] = (
     "id", "file_id", "line", "bill_key", "content",

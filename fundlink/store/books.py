@@ -61,7 +61,7 @@ _KEYS = ("fund_code", "department_code", "fiscal_year", "year_kind", "source", "
 def marks(connection: Connection) -> Marks:
     """Where everything ends now."""
     tables = ("outcome", "outcome_total", "act_move", "day_state")
-    return Marks(*(int(bulk.scalar(connection, f"SELECT MAX(id) FROM {table}") or 0) for table in tables))
+    return Marks(*(bulk.newest_id(connection, table) for table in tables))
 
 
 def front(connection: Connection, municipality_code: str) -> Close | None:

@@ -112,6 +112,21 @@ def run(connection: Connection, statement: str, **values: Any) -> int:
     return _executed(connection, statement, values).rowcount
 
 
+def newest_id(connection: Connection, table: str) -> int:
+    """The highest id of a table; 0 when it is empty."""
+    return int(scalar(connection, f"SELECT MAX(id) FROM {table}") or 0)
+
+
+def keep_newest(connection: Connection, table: str, key: Sequence[str], *, after: int) -> None:
+    """Drop rows of running totals that those numbered after ``after`` take the place of; there is an index on the key and the id."""
+    same = " AND ".join(f"o.{name} = n.{name}" for name in key)
+    run(
+        connection,
+        f"DELETE FROM {table} WHERE id IN (SELECT o.id FROM {table} n CROSS JOIN {table} o WHERE n.id > :after AND {same} AND o.id <= :after)",
+        after=after,
+    )
+
+
 def rows(connection: Connection, statement: str, **values: Any) -> Sequence[Any]:
     """All rows of a query whose answer is known to be small."""
     return _executed(connection, statement, values).all()

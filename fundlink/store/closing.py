@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from fundlink.store import bulk
 from fundlink.store.bills import BILL_IS_PAID, LINE_BITS, SLIP_STATE
 from fundlink.store.days import COLUMNS, DayRow
+from fundlink.store.receipts import WAITING
 
 _EFFECTIVE = "r.effect <> 'conflict'"
 
@@ -38,8 +39,7 @@ def receipts_without_outcome(connection: Connection) -> int:
     return int(
         bulk.scalar(
             connection,
-            """SELECT COUNT(*) FROM pending_receipt p CROSS JOIN receipt r
-               WHERE r.id > p.after_id AND r.id <= p.last_id AND r.received_id = p.received_id""",
+            f"SELECT COUNT(*) FROM pending_receipt p CROSS JOIN receipt r WHERE {WAITING.format('r', 'p')}",
         )
     )
 
@@ -70,7 +70,7 @@ def what_depends_on_it(connection: Connection, file_id: int) -> list[tuple[int, 
         connection,
         f"""SELECT q.version_id - :base, q.bill_key, q.why FROM (
               SELECT o.version_id, b.bill_key, CASE
-                WHEN {BILL_IS_PAID} THEN 'paid'
+                WHEN o.effect <> 'readdressed' AND {BILL_IS_PAID} THEN 'paid'
                 WHEN EXISTS (SELECT 1 FROM revision r WHERE r.bill_id = o.bill_id AND r.id > o.revision_id AND {_EFFECTIVE}) THEN 'changed'
                 WHEN o.effect = 'created' AND EXISTS (SELECT 1 FROM slip s WHERE s.bill_id = o.bill_id AND s.issue_count > 1) THEN 'reissued'
                 END AS why
@@ -83,7 +83,8 @@ def what_depends_on_it(connection: Connection, file_id: int) -> list[tuple[int, 
 
 def take_back(connection: Connection) -> dict[str, int]:
     """Compensate every row of ``own_row``: created bills are cancelled, changed ones get their content before back. Counts by effect."""
-    counts = dict(bulk.rows(connection, "SELECT effect, COUNT(*) FROM own_row GROUP BY effect"))
+    told = "CASE WHEN effect = 'readdressed' THEN 'updated' ELSE effect END"
+    counts = dict(bulk.rows(connection, f"SELECT {told}, COUNT(*) FROM own_row GROUP BY {told}"))
     bulk.run(
         connection,
         """INSERT INTO revision (bill_id, version_id, file_id, effect)
@@ -98,9 +99,11 @@ _VERSION_BEFORE = """
       COALESCE((SELECT p.version_id FROM revision p WHERE p.bill_id = o.bill_id AND p.id < o.revision_id AND p.effect <> 'conflict'
                 ORDER BY p.id DESC LIMIT 1), o.bill_id)"""
 _EFFECT_BEFORE = """
-      COALESCE((SELECT p.effect FROM revision p WHERE p.bill_id = o.bill_id AND p.id < o.revision_id AND p.effect <> 'conflict'
+      COALESCE((SELECT CASE WHEN p.effect = 'readdressed' THEN 'updated' ELSE p.effect END FROM revision p WHERE p.bill_id = o.bill_id AND p.id < o.revision_id AND p.effect <> 'conflict'
                 ORDER BY p.id DESC LIMIT 1), 'updated')"""
-_BEFORE = f"SELECT o.bill_id, {_VERSION_BEFORE}, 0, {_EFFECT_BEFORE} FROM own_row o WHERE o.effect <> 'created'"
+_BEFORE = f"""
+    SELECT o.bill_id, {_VERSION_BEFORE}, 0, CASE WHEN o.effect = 'readdressed' THEN o.effect ELSE {_EFFECT_BEFORE} END
+    FROM own_row o WHERE o.effect <> 'created'"""
 
 
 def slips_to_revive(connection: Connection) -> list[tuple[int, int, str, str, int]]:
@@ -124,7 +127,8 @@ def tell_gateway(connection: Connection) -> None:
     bulk.run(
         connection,
         """INSERT INTO change (slip_id, municipality_code)
-           SELECT DISTINCT s.id, s.municipality_code FROM own_row o JOIN slip s ON s.bill_id = o.bill_id ORDER BY s.id""",
+           SELECT DISTINCT s.id, s.municipality_code FROM own_row o JOIN slip s ON s.bill_id = o.bill_id
+           WHERE o.effect <> 'readdressed' ORDER BY s.id""",
     )
 
 

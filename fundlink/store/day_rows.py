@@ -12,7 +12,9 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from fundlink.store import bulk
+from fundlink.domain.scope import EVERYWHERE, Scope
+from fundlink.store import bulk, scoped
+from fundlink.store.bills import current_version_of
 from fundlink.store.days import COLUMNS, DayRow
 from fundlink.store.outcomes import NEWEST_OUTCOME, NEWEST_TOTALS
 from fundlink.store.settlings import SIGNED, STANDS
@@ -102,21 +104,23 @@ def outcomes_by_fund(connection: Connection, municipality_code: str, day: str) -
 
 _LINE = "r.id, r.transaction_key, o.outcome, r.stage, r.channel, r.amount_yen, r.paid_on, b.bill_key"
 _OF_PLACE = "r.municipality_code = :code AND r.booked_on = :day AND r.fund_code = :fund AND r.id > :after"
+_DEPARTMENT = f"(SELECT w.department_code FROM bill_version w WHERE w.id = {current_version_of('o.bill_id')})"
 # from the index of what does not match: that is little, whatever the day brought
 _OPEN_LINES = f"""
     SELECT {_LINE} FROM outcome o CROSS JOIN receipt r LEFT JOIN bill b ON b.id = o.bill_id
-    WHERE o.outcome NOT IN ('matched', 'paid_after_limit') AND r.id = o.receipt_id AND {_OF_PLACE} AND {NEWEST_OUTCOME}
+    WHERE o.outcome NOT IN ('matched', 'paid_after_limit') AND r.id = o.receipt_id AND {_OF_PLACE} AND {NEWEST_OUTCOME}{{inside}}
     ORDER BY r.id LIMIT :limit"""
 _ALL_LINES = f"""
     SELECT {_LINE} FROM receipt r CROSS JOIN outcome o LEFT JOIN bill b ON b.id = o.bill_id
-    WHERE {_OF_PLACE} AND o.transaction_key = r.transaction_key AND o.receipt_id = r.id AND {NEWEST_OUTCOME}
+    WHERE {_OF_PLACE} AND o.transaction_key = r.transaction_key AND o.receipt_id = r.id AND {NEWEST_OUTCOME}{{inside}}
     ORDER BY r.id LIMIT :limit"""
 
 
-def payments(connection: Connection, place: Place, *, after: int, limit: int, every: bool) -> list[PaymentLine]:
-    """Payments of a day and fund behind a receipt id: every one, or only those that do not match."""
+def payments(connection: Connection, place: Place, *, after: int, limit: int, every: bool, scope: Scope = EVERYWHERE) -> list[PaymentLine]:  # fmt: skip
+    """Payments of a day and fund behind a receipt id that lie in scope: every one, or only those that do not match."""
+    inside, held = scoped.within(scope, "r.municipality_code", _DEPARTMENT)
     found = bulk.rows(
-        connection, _ALL_LINES if every else _OPEN_LINES,
+        connection, (_ALL_LINES if every else _OPEN_LINES).format(inside=inside), **held,
         code=place.municipality_code, day=place.day, fund=place.fund_code, after=after, limit=limit,
     )  # fmt: skip
     return [PaymentLine._make(row) for row in found]

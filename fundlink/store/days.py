@@ -124,7 +124,7 @@ def _noticed(found: DaySums, noticed: set[tuple[str, str]]) -> DaySums:
 
 def newest_id(connection: Connection) -> int:
     """The id of the last state that was recorded."""
-    return int(bulk.scalar(connection, "SELECT MAX(id) FROM day_state") or 0)
+    return bulk.newest_id(connection, "day_state")
 
 
 def record(connection: Connection, rows: Sequence[DayRow], at: str) -> int:
@@ -137,7 +137,7 @@ def record(connection: Connection, rows: Sequence[DayRow], at: str) -> int:
 
 def note_outcomes(connection: Connection, at: str) -> None:
     """Every day tells the outcomes recorded so far: what ``verify`` may hold days against, also between two steps of reconcile."""
-    marks.move(connection, "outcomes in days", int(bulk.scalar(connection, "SELECT MAX(id) FROM outcome") or 0), at)
+    marks.move(connection, "outcomes in days", bulk.newest_id(connection, "outcome"), at)
 
 
 def newest(connection: Connection, day: str | None = None, municipality_code: str | None = None, *, scope: Scope = EVERYWHERE) -> list[DayRow]:  # fmt: skip

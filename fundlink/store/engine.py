@@ -47,6 +47,8 @@ class Store:
         self._checkpoints = Checkpoints(self.url.database or "") if self.is_sqlite else None
         self._mine = threading.local()
         self._writing = threading.RLock()
+        self._ended = False
+        event.listen(self.engine, "checkin", self._returned)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -179,8 +181,13 @@ class Store:
         def _signed(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
             parameters["application_name"] = name
 
+    def _returned(self, _raw: Any, record: Any) -> None:
+        if self._ended:
+            record.invalidate()
+
     def close(self) -> None:
-        """Give all connections back."""
+        """Give all connections back; one that a thread still has in hand is closed as soon as it lets go of it."""
+        self._ended = True
         if self._checkpoints is not None:
             self._checkpoints.stop()
         self.engine.dispose()

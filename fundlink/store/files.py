@@ -6,7 +6,7 @@ Called by pipeline.intake, desk and api. The newest event of a file is its state
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
@@ -143,37 +143,76 @@ def row_results(connection: Connection, file_id: int) -> Iterator[list[RowResult
     Each stretch is a few looks into one index each: a join of all that a line may have made the files without faults, nearly
     all of them, pay for faults, and let the planner choose among five tables.
     """
-    last = max(
+    for above in range(0, _last_line(connection, file_id), STRETCH):
+        yield _results(connection, file_id, _Span.between(file_id, above, above + STRETCH))
+
+
+def _last_line(connection: Connection, file_id: int) -> int:
+    return max(
         bulk.scalar(
             connection, "SELECT MAX(line) FROM bill_version WHERE id >= :low AND id < :high", low=_id(file_id), high=_id(file_id + 1)
         )
         or 0,
         bulk.scalar(connection, "SELECT MAX(line) FROM rejected_row WHERE file_id = :file", file=file_id) or 0,
     )
-    for above in range(0, last, STRETCH):
-        yield _stretch(connection, file_id, above)
+
+
+def results_after(connection: Connection, file_id: int, above: int, limit: int) -> list[RowResult]:
+    """The results of the next ``limit`` lines after ``above``; a line has one for each of its problems."""
+    last, found = _last_line(connection, file_id), list[RowResult]()
+    while above < last and len({row[0] for row in found}) < limit:
+        found += _results(connection, file_id, _Span.between(file_id, above, above + 4 * limit))
+        above += 4 * limit
+    lines = sorted({row[0] for row in found})[:limit]
+    return [row for row in found if row[0] <= lines[-1]] if lines else []
+
+
+def results_of(connection: Connection, file_id: int, lines: Sequence[int]) -> list[RowResult]:
+    """The results of these lines, a page of them."""
+    return _results(connection, file_id, _Span.of(file_id, lines)) if lines else []
 
 
 def _id(file_id: int, line: int = 0) -> int:
     return (file_id << LINE_BITS) + line
 
 
-def _stretch(connection: Connection, file_id: int, above: int) -> list[RowResult]:
-    """The lines after ``above``, STRETCH of them at most."""
-    ids = {"low": _id(file_id, above), "high": _id(file_id, above + STRETCH)}
-    own = {"file": file_id, "low": above, "high": above + STRETCH}
+class _Span(NamedTuple):
+    """Some lines of a file, as conditions on the numbers of versions and on lines, with their values."""
+
+    ids: str
+    lines: str
+    id_values: dict[str, int]
+    line_values: dict[str, int]
+
+    @classmethod
+    def between(cls, file_id: int, above: int, upto: int) -> _Span:
+        """The lines after ``above`` up to ``upto``."""
+        ids = {"low": _id(file_id, above), "high": _id(file_id, upto)}
+        return cls("{0} > :low AND {0} <= :high", "line > :low AND line <= :high", ids, {"low": above, "high": upto})
+
+    @classmethod
+    def of(cls, file_id: int, lines: Sequence[int]) -> _Span:
+        """These very lines."""
+        ids = {f"i{at}": _id(file_id, line) for at, line in enumerate(lines)}
+        numbers = {f"i{at}": line for at, line in enumerate(lines)}
+        names = ", ".join(f":{name}" for name in ids)
+        return cls(f"{{0}} IN ({names})", f"line IN ({names})", ids, numbers)
+
+
+def _results(connection: Connection, file_id: int, span: _Span) -> list[RowResult]:
+    own = {"file": file_id, **span.line_values}
     versions = bulk.rows(
-        connection, "SELECT line, id, bill_key, core_key FROM bill_version WHERE id > :low AND id <= :high ORDER BY id", **ids
+        connection, f"SELECT line, id, bill_key, core_key FROM bill_version WHERE {span.ids.format('id')} ORDER BY id", **span.id_values
     )
-    made = {row[0] for row in bulk.rows(connection, "SELECT id FROM bill WHERE id > :low AND id <= :high", **ids)}
+    made = {row[0] for row in bulk.rows(connection, f"SELECT id FROM bill WHERE {span.ids.format('id')}", **span.id_values)}
     effects: dict[int, str] = {}
     if len(made) < len(versions):
-        later = "SELECT version_id, effect FROM revision WHERE version_id > :low AND version_id <= :high AND file_id = :file"
-        effects = {row[0]: row[1] for row in bulk.rows(connection, later, **ids, file=file_id)}
-    span = "file_id = :file AND line > :low AND line <= :high"
-    rejected = {row[0] for row in bulk.rows(connection, f"SELECT line FROM rejected_row WHERE {span}", **own)}
+        later = f"SELECT version_id, effect FROM revision WHERE {span.ids.format('version_id')} AND file_id = :file"
+        effects = {row[0]: row[1] for row in bulk.rows(connection, later, **span.id_values, file=file_id)}
+    where = f"file_id = :file AND {span.lines}"
+    rejected = {row[0] for row in bulk.rows(connection, f"SELECT line FROM rejected_row WHERE {where}", **own)}
     problems: dict[int, list[Problem]] = {}
-    told = f"SELECT code, line, column_number, field, ja, args, place FROM row_problem WHERE {span} ORDER BY line, id"
+    told = f"SELECT code, line, column_number, field, ja, args, place FROM row_problem WHERE {where} ORDER BY line, id"
     for row in bulk.rows(connection, told, **own):
         problems.setdefault(row[1], []).append(_problem(row))
     known = {row[0]: row for row in versions}
@@ -196,7 +235,7 @@ def _result_code(made: bool, effect: str | None, rejected: bool, problem: Proble
         return "7"
     if made:
         return "1"
-    return {"updated": "2", "cancelled": "3", "conflict": "7"}.get(effect or "", "0")
+    return {"updated": "2", "readdressed": "2", "cancelled": "3", "conflict": "7"}.get(effect or "", "0")
 
 
 def add_municipality(connection: Connection, code: str, name: str, at: str) -> bool:

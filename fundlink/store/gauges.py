@@ -43,6 +43,14 @@ def unposted(connection: Connection) -> Queue:
     return Queue("receipts", int(count), str(at or ""))
 
 
+def undelivered(connection: Connection) -> Queue:
+    """Files for core systems (clearing, slips) that lie nowhere yet."""
+    ((count, at),) = bulk.rows(
+        connection, "SELECT COUNT(*), MIN(f.at) FROM open_export q CROSS JOIN export_file f WHERE f.id = q.export_file_id"
+    )
+    return Queue("export", int(count), str(at or ""))
+
+
 def moved_yen(connection: Connection) -> dict[str, int]:
     """Yen that acts brought into the accounts that must become empty (net of what they took out)."""
     found = bulk.rows(

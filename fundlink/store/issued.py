@@ -105,7 +105,7 @@ def _list_newly_registered(connection: Connection, profiles: Sequence[str], unti
 
 def newest_state(connection: Connection) -> int:
     """The newest step of any slip: what an export begun now looks at."""
-    return int(bulk.scalar(connection, "SELECT MAX(id) FROM slip_state") or 0)
+    return bulk.newest_id(connection, "slip_state")
 
 
 def _slips_given(connection: Connection, profiles: Sequence[str]) -> int:

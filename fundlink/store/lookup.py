@@ -18,7 +18,7 @@ class BillView(NamedTuple):
     bill_key: str
     profile: str
     version_id: int
-    effect: str  # created | updated | cancelled: what the newest effective row did
+    effect: str  # created | updated | readdressed | cancelled: what the newest effective row did
     is_paid: int
     municipality_code: str
     fund_code: str
@@ -66,7 +66,8 @@ _JOINED = f"""
     LEFT JOIN slip s ON s.bill_id = b.id AND s.issue_count = (SELECT MAX(n.issue_count) FROM slip n WHERE n.bill_id = b.id)"""
 _VIEW = f"SELECT {_SEEN} FROM bill b {_JOINED}"
 _DONE = """
-    CASE WHEN x.id = b.id THEN 'created' ELSE COALESCE((SELECT r.effect FROM revision r WHERE r.version_id = x.id), 'unchanged') END"""
+    CASE WHEN x.id = b.id THEN 'created' ELSE COALESCE((SELECT CASE WHEN r.effect = 'readdressed' THEN 'updated' ELSE r.effect END
+                                                               FROM revision r WHERE r.version_id = x.id ORDER BY r.id LIMIT 1), 'unchanged') END"""
 
 
 def bill_by_key(connection: Connection, bill_key: str) -> BillView | None:

@@ -16,7 +16,7 @@ from fundlink.store import bulk, marks
 from fundlink.store.outcomes import words
 
 _OUTCOMES, _SLIPS, _REVISIONS = "months of outcome", "months of slip", "months of revision"
-_COLUMNS = ("municipality_code", "part", "fund_code", "month", "channel", "number", "yen")
+_KEY = ("municipality_code", "part", "fund_code", "month", "channel")
 _DUE = "COALESCE(SUBSTR({0}.due_on, 1, 7), '')"
 Key = tuple[str, str, str, str, str]  # municipality, part, fund, month, channel
 
@@ -62,13 +62,15 @@ def count_on(connection: Connection, paying: Sequence[str], at: str) -> None:
     for key, sums in sorted(changed.items()):
         before = known.get(key, (0, 0))
         fresh.append((*key, before[0] + sums[0], before[1] + sums[1]))
-    bulk.insert_rows(connection, "month_total", _COLUMNS, fresh)
+    last = bulk.newest_id(connection, "month_total")
+    bulk.insert_rows(connection, "month_total", (*_KEY, "number", "yen"), fresh)
+    bulk.keep_newest(connection, "month_total", _KEY, after=last)
 
 
 def _billed(connection: Connection, moved: dict[Key, list[int]], at: str) -> None:
     """Bills as they were first, and what later rows changed about them; within a municipality both are numbered as they take effect."""
     newest = bulk.rows(connection, "SELECT m.code, (SELECT MAX(s.id) FROM slip s WHERE s.municipality_code = m.code) FROM municipality m")
-    last_revision = int(bulk.scalar(connection, "SELECT MAX(id) FROM revision") or 0)
+    last_revision = bulk.newest_id(connection, "revision")
     for code, last_slip in newest:
         _add(moved, (code, "billed"), _numbered(connection, code, int(last_slip or 0), at))
         _add(moved, (code, "billed"), _revised(connection, code, last_revision, at))
@@ -118,7 +120,7 @@ _NEWEST_REVISION = "SELECT MAX(r.id) FROM revision r CROSS JOIN bill b WHERE r.i
 
 def _paid(connection: Connection, moved: dict[Key, list[int]], paying: Sequence[str], at: str) -> None:
     """Payments that pay since, less those that did until then."""
-    since, last = marks.until(connection, _OUTCOMES), int(bulk.scalar(connection, "SELECT MAX(id) FROM outcome") or 0)
+    since, last = marks.until(connection, _OUTCOMES), bulk.newest_id(connection, "outcome")
     if last <= since:
         return
     span = "o.id > :since AND o.id <= :last"

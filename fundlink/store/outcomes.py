@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy.engine import Connection
 
 from fundlink.domain.scope import EVERYWHERE, Scope
-from fundlink.store import bulk, scoped
+from fundlink.store import bulk, preliminaries, scoped
 from fundlink.store.bills import SLIP_STATE
 from fundlink.store.moves import net_on_bill
 
@@ -82,7 +82,7 @@ _FINDINGS = """
 
 def record_outcomes(connection: Connection, at: str) -> int:
     """Append the outcomes that are new or have changed (or rest on another receipt) and take them off the work list; how many."""
-    before = int(bulk.scalar(connection, "SELECT MAX(id) FROM outcome") or 0)
+    before = bulk.newest_id(connection, "outcome")
     recorded = bulk.run(
         connection,
         f"""INSERT INTO outcome (transaction_key, receipt_id, slip_id, bill_id, version_id, outcome, evidence, at)
@@ -90,6 +90,7 @@ def record_outcomes(connection: Connection, at: str) -> int:
            FROM finding f WHERE {_CHANGED} ORDER BY f.transaction_key""",
         at=at,
     )
+    preliminaries.keep_list(connection)
     # only what was picked: a receipt that arrived meanwhile has a row of its own and its turn next time
     bulk.run(connection, "DELETE FROM pending_receipt WHERE id IN (SELECT id FROM picked)")
     bulk.grown(connection, recorded, "outcome")
@@ -116,8 +117,10 @@ def _add_up(connection: Connection, before: int) -> None:
         before=before,
     )
     bulk.analyze(connection, "moved")
+    until = bulk.newest_id(connection, "outcome_total")
     for day, fund, group in (("m.day", "m.fund_code", "m.day, m.fund_code,"), ("''", "''", "")):
         bulk.run(connection, _TOTALS.format(day=day, fund=fund, group=group))
+    bulk.keep_newest(connection, "outcome_total", ("municipality_code", "day", "fund_code", "outcome"), after=until)
 
 
 _TOTALS = """

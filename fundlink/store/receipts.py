@@ -42,6 +42,10 @@ _SHAPES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
 }
 _NUMBERS = {"position", "edition", "receipt_count", "amount_yen", "gross_yen", "fee_yen", "net_yen"}
 
+WAITING = "{0}.id > {1}.after_id AND {0}.id <= {1}.last_id AND +{0}.received_id = {1}.received_id"
+"""Receipts {0} that a row {1} of the work list is about. They are reached by the range of their ids: without the sign SQLite makes
+an index of all receipts there ever were for the file alone, anew for each statement."""
+
 
 class Arrival(NamedTuple):
     """What a file brought: how many records are new, how many were known, and keys that came with other content."""

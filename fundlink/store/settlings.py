@@ -115,7 +115,7 @@ def touched(connection: Connection) -> list[str]:
 def move_marks(connection: Connection, at: str) -> None:
     """All that is stored now was looked at."""
     for name in _MARKED:
-        marks.move(connection, f"settling of {name}", int(bulk.scalar(connection, f"SELECT MAX(id) FROM {name}") or 0), at)
+        marks.move(connection, f"settling of {name}", bulk.newest_id(connection, name), at)
 
 
 def outdated(connection: Connection, code: str) -> list[int]:
@@ -204,7 +204,7 @@ def withdraw(connection: Connection, code: str, gone: Iterable[Withdrawal], at: 
 
 def _append(connection: Connection, code: str, rows: Sequence[tuple[str, str, str, int | None, Decision]], at: str) -> list[int]:
     """The ids of the appended rows, in their order; only one writer at a time comes here (``serialise``)."""
-    before = int(bulk.scalar(connection, "SELECT MAX(id) FROM settling") or 0)
+    before = bulk.newest_id(connection, "settling")
     columns = ("municipality_code", "rule", "fee", "equation", "withdraws", *Decision._fields, "at")
     bulk.insert_rows(connection, "settling", columns, [(code, *row[:4], *row[4], at) for row in rows])
     return [int(row[0]) for row in bulk.rows(connection, "SELECT id FROM settling WHERE id > :before ORDER BY id", before=before)]

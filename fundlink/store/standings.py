@@ -16,6 +16,7 @@ from fundlink.store import bulk, marks
 from fundlink.store.outcomes import NEWEST_OUTCOME, words
 
 _STATES, _OUTCOMES = "control of slip_state", "control of outcome"
+_KEY = ("municipality_code", "fund_code", "part")
 Key = tuple[str, str, str]  # municipality, fund, part
 
 
@@ -55,8 +56,9 @@ def standings(connection: Connection, rules: Rules, at: str) -> list[Standing]:
     for found in (_stepped(connection, rules, at), _paid(connection, rules, at)):
         moved.update(found)  # a sum of counters would lose what is below zero
     fresh = {key: counted.get(key, 0) + count for key, count in sorted(moved.items()) if count}
-    columns = ("municipality_code", "fund_code", "part", "slips", "until_id")
-    bulk.insert_rows(connection, "slip_total", columns, [(*key, slips, until[key[0]]) for key, slips in fresh.items()])
+    last = bulk.newest_id(connection, "slip_total")
+    bulk.insert_rows(connection, "slip_total", (*_KEY, "slips", "until_id"), [(*key, slips, until[key[0]]) for key, slips in fresh.items()])
+    bulk.keep_newest(connection, "slip_total", _KEY, after=last)
     return _told({**counted, **fresh}, _paid_by_acts(connection, rules))
 
 
@@ -151,7 +153,7 @@ def _paid(connection: Connection, rules: Rules, at: str) -> Counter[Key]:
 
 
 def _span(connection: Connection, table: str, mark: str) -> tuple[int, int]:
-    return marks.until(connection, mark), int(bulk.scalar(connection, f"SELECT MAX(id) FROM {table}") or 0)
+    return marks.until(connection, mark), bulk.newest_id(connection, table)
 
 
 def _paid_by_acts(connection: Connection, rules: Rules) -> dict[Key, int]:

@@ -62,16 +62,45 @@ class RawPiece(SQLModel, table=True):
 class File(SQLModel, table=True):
     """One intake: a file, an upload, or single API writes that waited together. Its rows count only once it is accepted."""
 
-    __table_args__ = (sa.Index("file_by_content", "sha256", "profile"),)
+    __table_args__ = (
+        sa.Index("file_by_content", "sha256", "profile"),
+        sa.Index("file_of_files", "id", **_only("channel <> 'api-bill'")),
+        sa.Index("file_by_instant", "received_at"),
+    )
     id: int = _key()
     raw_id: int = Field(sa_type=BigKey, foreign_key="raw.id")
     sha256: str
     profile: str
     profile_digest: str
     name: str
-    channel: str  # file | folder | api | api-bill
+    channel: str  # file | folder | api | api-bill | upload
     municipality_wanted: str = ""
     received_at: str
+
+
+class Upload(SQLModel, table=True):
+    """Bytes that a person handed over at the console; they count only when they are taken as a ``file``."""
+
+    id: int = _key()
+    raw_id: int = Field(sa_type=BigKey, foreign_key="raw.id")
+    name: str
+    profile: str
+    municipality_code: str
+    uploaded_by: str
+    at: str
+
+
+class UploadEvent(SQLModel, table=True):
+    """How far an upload is; the newest row counts."""
+
+    __tablename__ = "upload_event"
+    __table_args__ = (sa.Index("upload_event_by_upload", "upload_id", "id"),)
+    id: int = _key()
+    upload_id: int = Field(sa_type=BigKey, foreign_key="upload.id")
+    event: str  # trying | tried | taking | taken | dropped
+    by: str
+    told: str  # JSON: the numbers and problems of the try, or of the intake
+    at: str
 
 
 class FileEvent(SQLModel, table=True):
@@ -125,6 +154,8 @@ class BillVersion(SQLModel, table=True):
         sa.CheckConstraint("total_yen = charge_yen + reminder_fee_yen + late_charge_yen", name="total_adds_up"),
         sa.Index("bill_version_by_core_key", "core_key", **_only("core_key <> ''")),
         sa.Index("bill_version_by_payer", "municipality_code", "addressee_number", **_only("addressee_number <> ''")),
+        sa.Index("bill_version_by_notice", "notice_number"),
+        sa.Index("bill_version_by_limit", "municipality_code", "payable_until", "total_yen", "id"),
     )
     id: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
     file_id: int = Field(sa_type=BigKey)
@@ -190,7 +221,7 @@ class Bill(SQLModel, table=True):
 
 
 class Revision(SQLModel, table=True):
-    """A later row for a known bill and what it did. The newest ``updated`` or ``cancelled`` row is the current content."""
+    """A later row for a known bill and what it did. The newest one but for conflicts is the current content."""
 
     __table_args__ = (
         sa.Index("revision_by_bill", "bill_id", "id"),
@@ -201,7 +232,7 @@ class Revision(SQLModel, table=True):
     bill_id: int = Field(sa_type=BigKey, foreign_key="bill.id")
     version_id: int = Field(sa_type=BigKey)
     file_id: int = Field(sa_type=BigKey, index=True)
-    effect: str  # updated | cancelled | conflict
+    effect: str  # updated | readdressed (its payer alone) | cancelled | conflict
 
 
 class Slip(SQLModel, table=True):
@@ -351,6 +382,16 @@ class RefusedSlip(SQLModel, table=True):
     reason_code: str
 
 
+class ToldAgain(SQLModel, table=True):
+    """A change that was refused because its slip was paid is told again, once for each payment of the slip that was taken back."""
+
+    __tablename__ = "told_again"
+    slip_id: int = Field(sa_column=sa.Column(BigKey, sa.ForeignKey("slip.id"), primary_key=True, autoincrement=False))
+    transaction_key: str = Field(primary_key=True)
+    message_id: str = Field(foreign_key="message.id")  # in which it was refused
+    at: str
+
+
 class ReceivedFile(SQLModel, table=True):
     """A file taken from the gateway or the drop folder, and whether it was applied."""
 
@@ -360,6 +401,7 @@ class ReceivedFile(SQLModel, table=True):
         sa.Index("received_by_day", "municipality_code", "kind", "business_day"),
         sa.Index("received_by_sequence", "municipality_code", "sequence"),
         sa.Index("received_by_raw", "raw_id"),
+        sa.Index("received_by_instant", "at"),
         sa.Index("received_quarantined", "id", **_only("state = 'quarantined'")),
         _yen("yen"),
     )
@@ -388,6 +430,8 @@ class Receipt(SQLModel, table=True):
         sa.UniqueConstraint("transaction_key", "stage", name="receipt_once"),
         sa.Index("receipt_by_slip", "institution_code", "case_key"),
         sa.Index("receipt_by_day", "municipality_code", "booked_on"),
+        sa.Index("receipt_by_booked_yen", "municipality_code", "booked_on", "amount_yen", "id"),
+        sa.Index("receipt_by_paid_yen", "municipality_code", "paid_on", "amount_yen", "id"),
         sa.Index("receipt_cancelled", "transaction_key", **_only("stage = 'cancelled'")),
         sa.Index("receipt_preliminary", "booked_on", **_only("stage = 'preliminary'")),
         sa.CheckConstraint("amount_yen > 0", name="receipt_positive"),
@@ -405,6 +449,16 @@ class Receipt(SQLModel, table=True):
     channel: str
     amount_yen: int = Field(sa_type=Yen)
     paid_on: str
+    booked_on: str
+
+
+class LatePreliminary(SQLModel, table=True):
+    """Preliminary statements that nobody had confirmed when they were looked at. A work list: what is confirmed since leaves it."""
+
+    __tablename__ = "late_preliminary"
+    __table_args__ = (sa.Index("late_preliminary_by_day", "booked_on"),)
+    receipt_id: int = Field(sa_column=sa.Column(BigKey, primary_key=True, autoincrement=False))
+    municipality_code: str
     booked_on: str
 
 
@@ -568,18 +622,29 @@ class SettlingLine(SQLModel, table=True):
     yen: int = Field(sa_type=Yen)
 
 
-class SettlingProposal(SQLModel, table=True):
-    """One person's proposal of what pays a settlement; the newest row of a settlement counts, and one without a suggestion takes it back."""
+class Proposal(SQLModel, table=True):
+    """What one person proposed outside of cases, for another one to approve; it changes nothing."""
 
-    __tablename__ = "settling_proposal"
-    __table_args__ = (sa.Index("settling_proposal_by_settlement", "settlement_key", "id"),)
+    __table_args__ = (sa.Index("proposal_by_subject", "kind", "subject", "id"),)
     id: int = _key()
+    kind: str  # reissue | rollback | waive | resend | give_up | settle | unsettle | account | profile
     municipality_code: str
-    settlement_key: str
-    suggestion: str
-    equation: str
-    reason: str
-    proposed_by: str
+    subject: str
+    content: str  # canonical JSON: what was asked for, what there was, what will be
+    content_sha256: str
+    prepared_by: str
+    prepared_at: str
+
+
+class ProposalEnd(SQLModel, table=True):
+    """What became of a proposal; it has one end."""
+
+    __tablename__ = "proposal_end"
+    proposal_id: int = Field(sa_column=sa.Column(BigKey, sa.ForeignKey("proposal.id"), primary_key=True, autoincrement=False))
+    event: str  # carried_out | refused | withdrawn
+    by: str
+    note: str
+    told: str  # JSON: what was done
     at: str
 
 
@@ -612,7 +677,7 @@ class Outcome(SQLModel, table=True):
 
 
 class OutcomeTotal(SQLModel, table=True):
-    """How many transactions of a day and fund have an outcome, and their yen; the newest row counts. No day: all days and funds."""
+    """How many transactions of a day and fund have an outcome, and their yen; the newest row counts and stays. No day: all."""
 
     __tablename__ = "outcome_total"
     __table_args__: ClassVar[Any] = (
@@ -629,7 +694,7 @@ class OutcomeTotal(SQLModel, table=True):
 
 
 class SlipTotal(SQLModel, table=True):
-    """How many slips of a fund were numbered, are paid by payments, or stand unpaid, cancelled, expired; the newest row counts."""
+    """How many slips of a fund were numbered, are paid by payments, or stand unpaid, cancelled, expired; the newest row counts and stays."""
 
     __tablename__ = "slip_total"
     __table_args__ = (sa.Index("slip_total_by_fund", "municipality_code", "fund_code", "part", "id"),)
@@ -642,7 +707,7 @@ class SlipTotal(SQLModel, table=True):
 
 
 class MonthTotal(SQLModel, table=True):
-    """Bills by the month they are due, what was paid of them, and payments by month and channel; the newest row counts."""
+    """Bills by the month they are due, what was paid of them, and payments by month and channel; the newest row counts and stays."""
 
     __tablename__ = "month_total"
     __table_args__ = (sa.Index("month_total_by_part", "municipality_code", "part", "fund_code", "month", "channel", "id"),)
@@ -667,6 +732,46 @@ class ReadinessDeclaration(SQLModel, table=True):
     item: str
     done: int
     note: str
+    by: str
+    at: str
+
+
+class NoticeNumberBlock(SQLModel, table=True):
+    """Notice numbers handed out with a template, in blocks a municipality, fund and year; a gap is harmless, a number given twice not."""
+
+    __tablename__ = "notice_number_block"
+    municipality_code: str = Field(primary_key=True)
+    fund_code: str = Field(primary_key=True)
+    levy_year: int = Field(primary_key=True)
+    first: int = Field(sa_type=sa.BigInteger, primary_key=True)
+    size: int
+    by: str
+    at: str
+
+
+class SheetDraft(SQLModel, table=True):
+    """A workbook that a person looks at before it counts: its bytes as they came, and what was found in it."""
+
+    __tablename__ = "sheet_draft"
+    __table_args__ = (sa.Index("sheet_draft_by_municipality", "municipality_code", "id"),)
+    id: int = _key()
+    raw_id: int = Field(sa_type=BigKey, foreign_key="raw.id")
+    name: str
+    municipality_code: str  # '' where the workbook does not say it
+    fund_code: str
+    department_code: str
+    found: str  # JSON: the numbers of a rehearsed intake, and all problems
+    by: str
+    at: str
+
+
+class SheetDraftEnd(SQLModel, table=True):
+    """What became of it: accepted as a file, or dropped."""
+
+    __tablename__ = "sheet_draft_end"
+    draft_id: int = Field(sa_column=sa.Column(BigKey, sa.ForeignKey("sheet_draft.id"), primary_key=True, autoincrement=False))
+    event: str  # accepted | dropped
+    file_id: int | None = Field(default=None, sa_type=BigKey)
     by: str
     at: str
 

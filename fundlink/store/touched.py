@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from sqlalchemy.engine import Connection
 
-from fundlink.store import bulk
+from fundlink.store import bulk, marks
+from fundlink.store.receipts import WAITING
 
 # the receipt a transaction is judged by: the confirmation, else the preliminary statement, else what there is
 _OF_STAGE = "(SELECT x.id FROM receipt x WHERE x.transaction_key = q.transaction_key AND x.stage = '{}')"
@@ -24,7 +25,10 @@ _JUDGED = f"""receipt_id BIGINT, transaction_key TEXT, institution_code TEXT, ca
     withdrawn INTEGER, slip_id BIGINT, bill_id BIGINT, issue_count INTEGER, number_right INTEGER, {_BEFORE}"""
 
 
-def touch(connection: Connection) -> int:
+_KNOWN = "slips beside unknown payments of "
+
+
+def touch(connection: Connection, at: str) -> int:
     """Fill ``judged``: pending transactions, unknown ones whose bill has come since, and all others that now rank with them.
 
     A transaction whose statements name two bills touches both: it leaves the one and joins the other.
@@ -37,7 +41,7 @@ def touch(connection: Connection) -> int:
     bulk.analyze(connection, "picked")
     bulk.fresh_temporary(connection, "touched", "receipt_id BIGINT PRIMARY KEY, turn INTEGER")
     bulk.fresh_temporary(connection, "judged", _JUDGED)
-    touched = _touch_arrived(connection) + _touch_known_since(connection)
+    touched = _touch_arrived(connection) + _touch_known_since(connection, at)
     if touched:
         _look_up(connection, turn=1)
         if others := _touch_rivals(connection) + _touch_bills(connection):
@@ -50,17 +54,35 @@ def _touch_arrived(connection: Connection) -> int:
     return bulk.run(
         connection,
         f"""INSERT INTO touched (receipt_id, turn) SELECT {_DECISIVE}, 1 FROM picked p CROSS JOIN receipt q
-            WHERE q.id > p.after_id AND q.id <= p.last_id AND q.received_id = p.received_id ON CONFLICT (receipt_id) DO NOTHING""",
+            WHERE {WAITING.format("q", "p")} ON CONFLICT (receipt_id) DO NOTHING""",
     )
 
 
-def _touch_known_since(connection: Connection) -> int:
-    """Payments of unknown bills are few, and the only ones of history that a new slip can change."""
+def _touch_known_since(connection: Connection, at: str) -> int:
+    """Payments of unknown bills are few, and the only ones of history that a new slip can change: looked at when there are new slips.
+
+    Within a municipality slips are numbered in the order in which they take effect, so a mark says which are new.
+    """
+    newest = bulk.rows(
+        connection,
+        """SELECT m.code, (SELECT MAX(s.id) FROM slip s WHERE s.municipality_code = m.code),
+                  (SELECT k.until_id FROM mark k WHERE k.name = :name || m.code ORDER BY k.id DESC LIMIT 1) FROM municipality m""",
+        name=_KNOWN,
+    )
+    numbered = [(str(code), int(since or 0), int(last)) for code, last, since in newest if int(last or 0) > int(since or 0)]
+    if not numbered:
+        return 0
+    bulk.fresh_temporary(connection, "numbered", "code TEXT PRIMARY KEY, since BIGINT, last BIGINT")
+    bulk.insert_rows(connection, "numbered", ("code", "since", "last"), numbered)
+    bulk.analyze(connection, "numbered")
+    for code, _, last in numbered:
+        marks.move(connection, _KNOWN + code, last, at)
     return bulk.run(
         connection,
         f"""INSERT INTO touched (receipt_id, turn) SELECT {_DECISIVE}, 1
-            FROM outcome o CROSS JOIN receipt q CROSS JOIN slip s
+            FROM outcome o CROSS JOIN receipt q CROSS JOIN slip s CROSS JOIN numbered u
             WHERE o.outcome = 'unknown_bill' AND q.id = o.receipt_id AND s.institution_code = q.institution_code AND s.case_key = q.case_key
+              AND u.code = s.municipality_code AND s.id > u.since AND s.id <= u.last
               AND o.id = (SELECT MAX(n.id) FROM outcome n WHERE n.transaction_key = o.transaction_key) AND {_NOT_YET}
             ON CONFLICT (receipt_id) DO NOTHING""",
     )

@@ -97,3 +97,9 @@ def kept_bytes(connection: Connection, raw_id: int) -> bytes:
     """All bytes of a small object (a message, an acknowledgement)."""
     pieces = bulk.rows(connection, "SELECT data FROM raw_piece WHERE raw_id = :raw_id ORDER BY seq", raw_id=raw_id)
     return b"".join(bytes(row[0]) for row in pieces)
+
+
+def kept_as(connection: Connection, sha256: str, kind: str) -> bytes | None:
+    """A small object of a kind by its SHA-256; None when nothing of that content was kept."""
+    found = bulk.scalar(connection, "SELECT MIN(id) FROM raw WHERE sha256 = :sha256 AND kind = :kind", sha256=sha256, kind=kind)
+    return None if found is None else kept_bytes(connection, int(found))

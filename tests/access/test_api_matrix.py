@@ -15,6 +15,7 @@ from fundlink import desk
 from fundlink.api.app import create_app
 from fundlink.config import Settings
 from fundlink.desk import api_keys
+from fundlink.desk.proposals import Wanted
 from fundlink.jobs import Jobs
 from tests.access.staff import OTHER, key
 from tests.api.caller import Told, Vendor, content
@@ -35,11 +36,13 @@ ALLOWED: dict[str, set[str]] = {
     "bill": READERS,
     "bill_qr_png": READERS,
     "bill_qr_svg": READERS,
-    "bill_slip_pdf": READERS,
+    "bill_slip_pdf": READERS - {"audit"},  # a name and an address stand on it
     "clearings": READERS - {"input"},
     "days": READERS,
     "day": READERS,
     "cases": READERS,
+    "proposals": READERS,
+    "proposal": READERS,
 }
 """Who may use which route, written once more on purpose: a change of the table must be meant twice."""
 OPEN = {"healthz", "readyz", "metrics"}
@@ -71,6 +74,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     for name, code in (("own", CODE), ("foreign", OTHER)):
         told = found.intake(bills(3, municipality_code=code), name=f"{code}.csv", header={"municipality_code": code})
         places[name] = Place(bill(1, municipality_code=code).bill_key, told["file_id"], code)
+        assert found.jobs.propose(Wanted("rollback", str(told["file_id"]), "a"))["proposal_id"] == told["file_id"]
     found.jobs.submit()
     found.receive([found.paid(1, "T1"), found.paid(1, "T2")])
     found.jobs.reconcile()
@@ -110,6 +114,7 @@ def asked(stage: Stage, name: str, place: Place, shown: str | None) -> Told:
         "bill_qr_png": f"/v1/bills/{place.bill}/qr.png", "bill_qr_svg": f"/v1/bills/{place.bill}/qr.svg",
         "bill_slip_pdf": f"/v1/bills/{place.bill}/slip.pdf",
         "clearings": f"/v1/clearings{where}", "days": f"/v1/days{where}", "day": f"/v1/days/{DAY}{where}", "cases": f"/v1/cases{where}",
+        "proposals": "/v1/proposals", "proposal": f"/v1/proposals/{place.intake}",
         "healthz": "/healthz", "readyz": "/readyz", "metrics": "/metrics",
     }  # fmt: skip
     if name in reads:

@@ -10,6 +10,7 @@ import pytest
 from fundlink.desk import accounts, throwaway
 from fundlink.desk.accounts import NewAccount
 from fundlink.desk.acts import Asked
+from fundlink.desk.proposals import Wanted
 from fundlink.domain.errors import BusyError, ConfigurationError, ProblemError, UsageError
 from fundlink.domain.scope import Scope
 from fundlink.jobs import Jobs
@@ -106,8 +107,10 @@ def test_somebody_elses_municipality_is_out_of_reach(world: World) -> None:
     refused("FL-AUTH-003", world.jobs.prepare_act, Asked("accept", case, "sato", "二重"))
     act_id = world.jobs.prepare_act(Asked("accept", case, "tanaka", "二重"))["act_id"]
     refused("FL-AUTH-003", world.jobs.approve_act, act_id, "sato")
-    refused("FL-AUTH-003", world.jobs.close_day, DAY, "tanaka", "suzuki", override="x")  # of all municipalities
-    assert world.jobs.close_day(DAY, "tanaka", "suzuki", municipality=CODE, override="x")["closed"]
+    refused("FL-AUTH-003", world.jobs.prepare_close, DAY, "tanaka", override="x")  # of all municipalities
+    refused("FL-4EY-003", world.jobs.close_day, DAY, "tanaka", "suzuki", municipality=CODE, override="x")  # each for themselves
+    assert world.jobs.prepare_close(DAY, "tanaka", municipality=CODE, override="x")["prepared"]
+    assert world.jobs.approve_close(DAY, "suzuki", municipality=CODE)["closed"]
     assert world.jobs.approve_act(act_id, "suzuki")["state"] == "carried_out"
 
 
@@ -168,9 +171,12 @@ def test_every_step_is_in_the_trail_with_the_person(world: World) -> None:
     person(rooms, "sato", "treasury", number="7")
     person(rooms, "suzuki", "approve", "review", number="8")
     jobs.approve_act(jobs.prepare_act(Asked("accept", case, "sato", "二重"))["act_id"], "suzuki")
-    jobs.reissue("K2", "sato", "suzuki")
+    refused("FL-4EY-003", jobs.reissue, "K2", "sato", "suzuki")  # each one acts for themselves
+    jobs.approve_proposal(jobs.propose(Wanted("reissue", "K2", "sato"))["proposal_id"], "suzuki")
     told = world.sql("SELECT actor, act FROM audit WHERE act LIKE 'act.%' OR act LIKE 'desk.%' OR act LIKE 'users.%' ORDER BY seq")
-    assert told[-3:] == [("7", "act.prepare"), ("8", "act.carried_out"), ("7", "desk.reissue")]
+    assert told[-5:] == [
+        ("7", "act.prepare"), ("8", "act.carried_out"), ("7", "desk.reissue.propose"), ("7", "desk.reissue"), ("8", "desk.reissue.approve"),
+    ]  # fmt: skip
     assert ("100", "users.add") in told
     from fundlink.store import verify
 

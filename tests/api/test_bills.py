@@ -84,7 +84,6 @@ def test_reissue_keeps_both_slips(vendor: Vendor) -> None:
     assert [slip["case_key"] for slip in slips] == [old, told.body["case_key"]]
     for body in (
         {"by": "担当", "approved_by": "担当"},
-        {"by": "担当"},
         {"by": 5, "approved_by": "x"},
         {"by": "a", "approved_by": "b", "x": "1"},
     ):
@@ -98,7 +97,7 @@ def test_the_qr_is_drawn_while_there_is_something_to_pay(vendor: Vendor) -> None
     drawn = vendor.get("/v1/bills/K1/qr.svg")
     assert (drawn.status, drawn.body[:4]) == (200, b"<svg")
     vendor.write("POST", "/v1/bills/K1/cancel")
-    assert vendor.get("/v1/bills/K1/qr.png").code == "FL-API-008"
+    assert vendor.get("/v1/bills/K1/qr.png").code == "FL-BIL-008"
     nothing = vendor.put({"charge_yen": 0}, name=bill(2).bill_key)
     assert (nothing.status, nothing.body["state"], nothing.body["el_number"], nothing.body["qr_payload"]) == (201, "draft", None, None)
 
@@ -134,3 +133,23 @@ def test_names_that_no_bill_has(vendor: Vendor, name: str) -> None:
     assert vendor.get(f"/v1/days/2026-11-20?municipality_code={name}").status in (200, 422)
     assert vendor.get(f"/v1/clearings?municipality_code={name}").status in (200, 422)
     assert vendor.send(b"x", f"profile={name}").status == 422
+
+
+def test_a_machine_proposes_and_a_person_approves(vendor: Vendor) -> None:
+    old = vendor.put(content()).body["el_number"]["case_key"]
+    told = vendor.write("POST", "/v1/bills/K1/reissue", {"by": "担当", "reason": "紛失の届出"})
+    assert (told.status, told.body["state"], told.body["after"]) == (202, "prepared", {"issue_count": 2, "superseded_case_key": old})
+    number = told.body["proposal_id"]
+    assert len(vendor.get("/v1/bills/K1").body["slips"]) == 1
+    assert [one["proposal_id"] for one in vendor.get("/v1/proposals").body["proposals"]] == [number]
+    vendor.world.jobs.approve_proposal(number, "係長", sha256=told.body["sha256"])
+    assert vendor.get(f"/v1/proposals/{number}").body["state"] == "carried_out"
+    assert len(vendor.get("/v1/bills/K1").body["slips"]) == 2
+    assert vendor.get("/v1/proposals/77").code == "FL-API-008"
+
+
+def test_a_bill_key_with_a_part_too_few_is_told_as_such(vendor: Vendor) -> None:
+    for name in (KEY.rpartition("~")[0], f"{KEY}~"):
+        told = vendor.put(content(), name=name)
+        assert (told.status, told.code) == (422, "FL-BIL-007")
+    assert vendor.put({**content(), "core_key": "A~B"}, name="A~B").status == 201

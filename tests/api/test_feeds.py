@@ -114,6 +114,7 @@ def test_the_description_is_whole(vendor: Vendor) -> None:
         ("GET", "/v1/intakes/{intake_id}/result"), ("GET", "/v1/bills"), ("GET", "/v1/bills/{name}"), ("PUT", "/v1/bills/{name}"),
         ("GET", "/v1/bills/{name}/qr.png"), ("GET", "/v1/bills/{name}/qr.svg"), ("POST", "/v1/bills/{name}/cancel"),
         ("POST", "/v1/bills/{name}/reissue"), ("GET", "/v1/bills/{name}/slip.pdf"),
+        ("GET", "/v1/proposals"), ("GET", "/v1/proposals/{proposal_id}"),
     }  # fmt: skip
     named = told["components"]["schemas"]
     assert _references(told) <= set(named)

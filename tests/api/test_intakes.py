@@ -30,6 +30,14 @@ def test_equal_bytes_are_the_first_intake_again(vendor: Vendor) -> None:
     assert len(vendor.get("/v1/intakes").body["intakes"]) == 1
 
 
+def test_equal_bytes_of_somebody_else_are_not_called_taken(vendor: Vendor) -> None:
+    first = vendor.send(vendor.billing_file(2))
+    other = vendor.send(vendor.billing_file(2), "profile=standard&municipality=131016")
+    assert (other.body["duplicate_of"], other.body["quarantined"], other.body["problems"][0]["code"]) == (None, True, "FL-MUN-001")
+    own = vendor.send(vendor.billing_file(2), f"profile=standard&municipality={CODE}")
+    assert own.body["duplicate_of"] == first.body["id"]
+
+
 def test_the_same_key_gives_the_same_answer(vendor: Vendor) -> None:
     first = vendor.send(vendor.billing_file(2), key="a")
     again = vendor.send(vendor.billing_file(2), key="a")
@@ -69,14 +77,15 @@ def test_a_form_with_a_file(vendor: Vendor) -> None:
     again = vendor.call("POST", "/v1/intakes?profile=standard", headers={"Idempotency-Key": "f"}, **form)
     assert (again.body, again.headers["idempotent-replayed"]) == (told.body, "true")
     without = vendor.call("POST", "/v1/intakes?profile=standard", headers={"Idempotency-Key": "g"}, files={"x": ("a", b"1")})
-    assert (without.status, without.code) == (400, "FL-API-001")
+    assert (without.status, without.code, without.body["place"]) == (400, "FL-API-014", "file")
     cut = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nabc'
-    assert vendor.send(cut, media_type="multipart/form-data; boundary=b").code == "FL-API-001"
+    assert vendor.send(cut, media_type="multipart/form-data; boundary=b").code == "FL-API-014"
 
 
 def test_what_is_wrong_before_a_byte_is_read(vendor: Vendor) -> None:
     file = vendor.billing_file(1)
-    assert vendor.send(file, "profile=nobody").code == "FL-PRF-001"
+    nobody = vendor.send(file, "profile=nobody")
+    assert (nobody.code, nobody.body["place"]) == ("FL-PRF-001", "?profile")
     unnamed = vendor.send(file, "")
     assert (unnamed.code, unnamed.body["place"]) == ("FL-PRF-001", "?profile")
     assert "/v1/profiles" in unnamed.body["next"]

@@ -59,6 +59,12 @@ def test_gauges_follow_the_work(world: World, tmp_path: Path) -> None:
     assert told["fundlink_source_age_days", (("municipality", CODE), ("stream", "receipt"))] == 4
     assert told["fundlink_days", (("state", "difference"),)] + told["fundlink_days", (("state", "open"),)] >= 1
     assert told["fundlink_database_bytes", ()] > 100_000
+    (tmp_path / "core").write_text("a file where a folder should be")
+    with pytest.raises(OSError, match="core"):
+        world.jobs.export(tmp_path / "core")
+    assert _scraped(later)["fundlink_queue_oldest_seconds", (("queue", "export"),)] == 1800
+    world.jobs.export(tmp_path / "better")
+    assert _scraped(later)["fundlink_queue_oldest_seconds", (("queue", "export"),)] == 0
     backup.take(world.jobs.rooms, tmp_path / "b.zip")
     desk_upkeep.check(world.jobs.rooms)
     told = _scraped(world.at("2026-11-24T10:00:00"))

@@ -69,6 +69,13 @@ def test_a_full_output_is_told_in_one_line(home: Path) -> None:
     assert "Traceback" not in run.stderr.decode()
 
 
+def test_a_database_without_room_at_the_start_is_no_wrong_setting(home: Path) -> None:
+    limited = ["sh", "-c", 'ulimit -f 64; exec "$@"', "sh"]  # no file may grow beyond some kilobytes
+    run = subprocess.run([*limited, *COMMAND, "verify", "--json"], capture_output=True, check=False)
+    assert (run.returncode, json.loads(run.stdout)["problems"][0]["code"]) == (1, "FL-STO-001")
+    assert subprocess.run([*COMMAND, "verify", "--json"], capture_output=True, check=False).returncode == 0
+
+
 def test_a_commit_that_fails_is_not_the_gateways_fault(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_self: object) -> None:
         raise sa.exc.OperationalError("COMMIT", {}, Exception("database or disk is full"))

@@ -18,8 +18,14 @@ def test_from_the_first_administrator_to_a_key_and_its_end(run: Run, monkeypatch
     assert run("users", "first-admin", "x.y.z", "--person", "2", "--name", "x", "--json").json["problems"][0]["code"] == "FL-AUTH-008"
     assert run("users", "add", "suzuki", "--person", "10002", "--name", "鈴木", "--role", "admin", "--as", "yamada").code == 0
     alone = ("users", "add", "sato", "--person", "10003", "--name", "佐藤", "--role", "treasury", "--as", "yamada")
-    assert run(*alone).code == 2
-    assert run(*alone, "--approved-by", "suzuki", "--municipality", "990019", "--json").json["roles"] == ["treasury"]
+    assert run(*alone, "--approved-by", "suzuki", "--json").json["problems"][0]["code"] == "FL-4EY-003"
+    number = run(*alone, "--municipality", "990019", "--json").json["proposal_id"]
+    assert run("users", "waiting", "--json").json["proposals"][0]["proposal_id"] == number
+    assert run("users", "approve", str(number), "--as", "yamada", "--json").json["problems"][0]["code"] == "FL-4EY-001"
+    assert run("users", "approve", str(number), "--as", "suzuki", "--json").json["roles"] == ["treasury"]
+    again = run("users", "roles", "sato", "--role", "input", "--as", "yamada", "--json").json["proposal_id"]
+    assert run("users", "drop", again, "--as", "yamada").code == 0
+    assert "承認を待つものはありません" in run("users", "waiting").out
     assert run("users", "set-up", "yamada", "--password", "x").code == 2, "there is no such option"
     said = _set_up(run, monkeypatch, made["setup_secret"], "Kumo no ue ni wa sora")
     assert (said.code, said.json["ok"]) == (0, True)

@@ -51,7 +51,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Staf
     """A town for a whole file of tests, with nobody at the desk yet; redirects are answers here."""
     with pytest.MonkeyPatch.context() as patched:
         quick_hashes(patched)
-        staffed = build_town(build_world(tmp_path_factory.mktemp("stage")))
+        staffed = build_town(build_world(folder := tmp_path_factory.mktemp("stage"), profiles=folder / "profiles"))
         app = create_app(staffed.world.jobs.rooms, Settings(home=staffed.world.folder / "home"))
         with TestClient(app, base_url="http://127.0.0.1/console/", follow_redirects=False) as client:
             yield Desk(client, staffed), staffed

@@ -15,9 +15,10 @@ from playwright.sync_api import Page
 from fundlink.desk import accounts, credentials
 from fundlink.desk.accounts import NewAccount
 from fundlink.domain.scope import Scope
+from fundlink.jobs import Jobs
 from fundlink.pipeline import Rooms
 from tests.access.staff import HERE, OTHER, PASSWORD, code
-from tests.builders import World
+from tests.builders import CODE, World
 
 ELSEWHERE = Scope(frozenset({OTHER}))
 
@@ -44,11 +45,21 @@ STAFF = (CLERK, CHIEF)
 OF_A_ROLE = tuple(
     Person(f"only.{role}", f"20{at}", f"{role} 氏", (role,)) for at, role in enumerate(("input", "review", "approve", "treasury", "audit"))
 )
+INPUT = OF_A_ROLE[0]
 ADMIN = Person("only.admin", "209", "admin 氏", ("admin",), Scope())
 SECOND = Person("other.admin", "210", "admin 二氏", ("admin",), Scope())
-STRANGER = Person("yoso.tanto", "3001", "他団体 担当", ("treasury", "approve"), ELSEWHERE)
+STRANGER = Person("yoso.tanto", "3001", "他団体 担当", ("input", "treasury", "approve"), ELSEWHERE)
+OF_110 = Person("kaki.110", "4110", "保険課 担当", ("input", "treasury", "approve"), Scope(frozenset({CODE}), frozenset({"110"})))
+OF_120 = Person("kaki.120", "4120", "他課 担当", ("input", "treasury", "approve"), Scope(frozenset({CODE}), frozenset({"120"})))
+"""Of one department each; every bill of the town is one of 110."""
 LEAVER = Person("taishoku.yotei", "3002", "退職 予定", ("treasury",))
-EVERYBODY = (*STAFF, *OF_A_ROLE, ADMIN, SECOND, STRANGER, LEAVER)
+EVERYBODY = (*STAFF, *OF_A_ROLE, ADMIN, SECOND, STRANGER, OF_110, OF_120, LEAVER)
+
+
+def close(jobs: Jobs, day: str, override: str | None = None) -> None:
+    """Close a day as the two of them do: one prepares it, the other approves."""
+    assert jobs.prepare_close(day, CLERK.login, municipality=CODE, override=override)["prepared"], day
+    assert jobs.approve_close(day, CHIEF.login, municipality=CODE)["closed"], day
 
 
 def register(rooms: Rooms) -> dict[str, str]:

@@ -13,9 +13,9 @@ from PIL import Image
 from playwright.sync_api import Browser, StorageState
 
 from tests.builders import CODE, world
-from tests.console.persons import CLERK, Person, Staffed, log_in
-from tests.console.serving import WIDTHS, chromium, served
-from tests.console.town import PREPARED, SHORT, TWO_ANSWERS, YESTERDAY, key, town
+from tests.console.persons import ADMIN, CLERK, INPUT, Person, Staffed, log_in
+from tests.console.serving import WIDTHS, chromium, open_whole, served
+from tests.console.town import OPEN_BILL, PAID_BILL, PREPARED, PROBLEMS_DRAFT, READY_DRAFT, SHORT, TWO_ANSWERS, YESTERDAY, key, town
 
 PAGES: dict[str, str] = {
     "home": "",
@@ -25,6 +25,10 @@ PAGES: dict[str, str] = {
     "fund-short": f"days/{SHORT}/{CODE}/funds/632?rows=all",
     "payment": "payments/T261120601D",
     "payment-unknown": "payments/T261120602U",
+    "bill": f"bills/{OPEN_BILL}",
+    "bill-paid": f"bills/{PAID_BILL}",
+    "search": "search?yen=12000&by=booked&day=2026-11-18",
+    "search-none": "search?q=9999",
     "settlement": f"settlements/{key(TWO_ANSWERS, '601')}",
     "settlement-settled": f"settlements/{key(PREPARED, '601')}",
     "close": f"days/{PREPARED}/{CODE}/close",
@@ -34,6 +38,12 @@ PAGES: dict[str, str] = {
     "case": "cases/transaction:T261120602U",
     "act": "acts/1",
     "approvals": "approvals",
+    "file-rollback": "proposals/1",
+    "files": "files",
+    "streams": "files/streams",
+    "file": "files/1",
+    "file-rejected": "files/2",
+    "file-received": "files/received/1",
     "day-sheet": f"days/2026-11-10/{CODE}/sheet",
     **{f"report-{name}": f"reports/{name}/{CODE}" for name in ("collection", "channels", "ageing", "spans")},
     "readiness": f"readiness/{CODE}",
@@ -44,8 +54,25 @@ PAGES: dict[str, str] = {
     "home-english": "?lang=en",
 }
 """Every page by the name of its picture. A new page has a line here."""
+ADMIN_PAGES = {"users": "users", "keys": "keys", "profiles": "profiles", "home-admin": ""}
+"""Pages of an administrator, who sees no money."""
+INPUT_PAGES = {
+    "upload": "upload",
+    "upload-dry-run": "uploads/1",
+    "small-funds": "small-funds",
+    "small-funds-problems": f"small-funds/{PROBLEMS_DRAFT}",
+    "small-funds-ready": f"small-funds/{READY_DRAFT}",
+}
+"""Pages of those who hand over files."""
 OPEN_PAGES = {"login": "login", "setup": "setup"}
 """Pages that nobody has to be logged in for."""
+SEATS = ((CLERK, PAGES), (INPUT, INPUT_PAGES), (ADMIN, ADMIN_PAGES))
+"""Whose pages they are."""
+EVERY_PAGE: dict[str, tuple[Person | None, str]] = {
+    **{name: (person, path) for person, pages in SEATS for name, path in pages.items()},
+    **{name: (None, path) for name, path in OPEN_PAGES.items()},
+}
+"""Whose page it is (nobody's: open to all) and where. What is looked at of every page reads this."""
 COLOURS = 128
 SCHEMES = ("light", "dark")
 
@@ -54,11 +81,11 @@ def draw(out: Path, only: tuple[str, ...] = ()) -> int:
     """Write the pictures; how many."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        built = town(world(Path(folder)))
+        built = town(world(Path(folder), profiles=Path(folder) / "profiles"))
         with served(built.world) as address, chromium() as browser:
-            session = session_of(browser, address, built)
+            seats = [(None, OPEN_PAGES), *((session_of(browser, address, built, one), pages) for one, pages in SEATS)]
             for scheme, width in product(SCHEMES, WIDTHS):
-                for state, pages in ((None, OPEN_PAGES), (session, PAGES)):
+                for state, pages in seats:
                     wanted = {name: path for name, path in pages.items() if not only or name in only}
                     _draw(browser, (address, state), (out, scheme, width), wanted)
         built.world.jobs.rooms.close()
@@ -79,7 +106,7 @@ def _draw(browser: Browser, where: tuple[str, StorageState | None], how: tuple[P
     with browser.new_context(viewport={"width": wide, "height": high}, color_scheme=dark, locale="ja-JP", storage_state=state) as context:
         page = context.new_page()
         for name, path in pages.items():
-            page.goto(address + path)
+            open_whole(page, address + path)
             picture = Image.open(io.BytesIO(page.screenshot(full_page=True)))
             picture.convert("RGB").quantize(COLOURS).save(out / f"{name}-{width}-{scheme}.png", optimize=True)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from fundlink.api.app import create_app
 from fundlink.config import Settings
@@ -21,6 +21,8 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
     "--disable-sync",
 )  # fmt: skip
+_COUNTED = "window.arrived ??= (addEventListener('htmx:afterSettle', () => { window.arrived += 1 }), 0)"
+_ARRIVED = """() => window.arrived >= document.querySelectorAll('[hx-trigger="load"]').length"""
 WIDTHS = {"office": (1366, 768), "tablet": (820, 1180), "phone": (390, 844)}
 
 
@@ -52,6 +54,18 @@ def served(world: World) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(timeout=20)
+
+
+def open_whole(page: Page, address: str) -> None:
+    """Go to a page and wait until what comes by itself after it stands in it: before that a link may go away under the cursor."""
+    page.add_init_script(_COUNTED)
+    page.goto(address)
+    wait_whole(page)
+
+
+def wait_whole(page: Page) -> None:
+    """The same for a page that a click led to."""
+    page.wait_for_function(_ARRIVED)
 
 
 @contextmanager

@@ -27,8 +27,17 @@ def test_the_queue_is_narrowed_by_every_filter(desk: Desk) -> None:
     assert UNKNOWN in desk.get("cases?yen=7700").text
     assert UNKNOWN not in desk.get("cases?yen=7701&kind=transaction").text
     assert UNKNOWN not in desk.get("cases?age=300").text
+    assert UNKNOWN in desk.get("cases", params={"yen": "７,７００ 円"}).text, "as people type it"
     assert desk.get("cases?kind=nothing").status_code == 404
     assert desk.get("cases?age=x").status_code == 404
+
+
+def test_an_amount_that_is_none_is_told_in_words_of_the_page(desk: Desk) -> None:
+    for yen in ("0", "-5", "abc"):
+        page = desk.post(f"cases/{UNKNOWN}", data={"step": "act", "verb": "suspend", "yen": yen, "reason": "x"})
+        assert page.status_code == 422
+        assert "金額は 1 円以上の数字で入力してください" in text(page.text), yen
+        assert "--yen" not in page.text
 
 
 def test_cases_are_given_all_or_none(desk: Desk, town: World) -> None:

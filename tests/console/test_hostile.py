@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from fundlink.api.app import create_app
 from fundlink.config import Settings
 from tests.builders import CODE, World
-from tests.console.persons import CHIEF, CLERK, OF_A_ROLE, Desk, Staffed, token
+from tests.console.persons import CHIEF, CLERK, OF_A_ROLE, Desk, Staffed, close, token
 from tests.console.screens import PAGES
 from tests.console.town import DAYS, PREPARED, SHORT, states
 
@@ -65,6 +65,7 @@ def test_a_login_that_ends_mid_form_leads_back_to_the_form(stage: tuple[Desk, St
     answer = desk.post(ACT, headers={"Referer": page})
     assert answer.status_code == 401
     assert "この操作は行われていません" in answer.text
+    assert "API キー" not in answer.text
     assert f'href="/console/login?next=/console/days/{PREPARED}/{CODE}/close"' in answer.text
     elsewhere = desk.post(ACT, headers={"Referer": "http://evil.example/console/x"})
     assert 'href="/console/login?next=/console/"' in elsewhere.text
@@ -99,7 +100,7 @@ def test_money_waits_for_a_fresh_code_and_nothing_typed_is_lost(staffed: Staffed
     page = f"days/{SHORT}/{CODE}/close"
     with TestClient(create_app(later, settings), base_url="http://127.0.0.1/console/", cookies=cookies, follow_redirects=False) as client:
         for day in (PREPARED, DAYS[3]):
-            assert staffed.world.jobs.close_day(day, CLERK.login, CHIEF.login, municipality=CODE)["closed"]
+            close(staffed.world.jobs, day)
         before = client.get(page).text
         assert "<textarea" not in before
         assert f"account/prove?next=/console/{page}" in before

@@ -9,11 +9,12 @@ import pytest
 from starlette.routing import Route
 
 from fundlink.console import account
+from fundlink.console.door import SECURITY
 from fundlink.console.pages import ROUTES
 from fundlink.desk import accounts
 from tests.builders import CODE
 from tests.console.persons import ADMIN, LEAVER, OF_A_ROLE, STRANGER, Desk, Staffed
-from tests.console.town import PREPARED, TWO_ANSWERS, YESTERDAY, key
+from tests.console.town import OPEN_BILL, PREPARED, TWO_ANSWERS, YESTERDAY, key
 
 PERSONS = (*OF_A_ROLE, ADMIN)
 EVERYBODY = frozenset({"input", "review", "approve", "treasury", "audit", "admin"})
@@ -49,6 +50,12 @@ ALLOWED: dict[str, tuple[Cell, ...]] = {
     "GET /days/{day}/{code}/sheet": (Cell(f"{_DAY}/sheet"),),
     "GET /days/{day}/{code}/papers/{file}": (Cell(f"{_DAY}/papers/day-sheet.csv"),),
     "GET /payments/{key}": (Cell("payments/T261120601D"),),
+    "GET /bills/{key:path}": (Cell(f"bills/{OPEN_BILL}"),),
+    "GET /bills/{key:path}/qr.{form}": (Cell(f"bills/{OPEN_BILL}/qr.svg"),),
+    "GET /bills/{key:path}/slip.pdf": (Cell(f"bills/{OPEN_BILL}/slip.pdf", READERS - {"audit"}),),
+    "POST /bills/{key:path}/reissue": (Cell(f"bills/{OPEN_BILL}/reissue", frozenset({"input", "treasury"})),),
+    "POST /bills/{key:path}/payer": (Cell(f"bills/{OPEN_BILL}/payer", READERS - {"audit"}),),
+    "GET /search": (Cell("search", is_of_a_town=False),),
     "GET /settlements/{key}": (Cell(_SETTLEMENT),),
     "POST /settlements/{key}/{step:str}": (
         Cell(f"{_SETTLEMENT}/propose", frozenset({"treasury"})),
@@ -66,6 +73,26 @@ ALLOWED: dict[str, tuple[Cell, ...]] = {
         Cell("acts/1/refuse", frozenset({"review", "approve"})),
         Cell("acts/1/withdraw", frozenset({"input", "treasury"})),
     ),
+    "GET /proposals/{id:int}": (Cell("proposals/1"),),
+    "POST /proposals/{id:int}/{step:str}": (
+        Cell("proposals/1/approve", frozenset({"approve"})),
+        Cell("proposals/1/refuse", frozenset({"approve"})),
+        Cell("proposals/1/withdraw", frozenset({"input", "treasury"})),
+    ),
+    "GET /files": (Cell("files", is_of_a_town=False),),
+    "GET /files/streams": (Cell("files/streams", is_of_a_town=False),),
+    "GET /files/{number:int}": (Cell("files/2"),),
+    "GET /files/{number:int}/raw": (Cell("files/2/raw", READERS - {"audit"}),),
+    "POST /files/{number:int}/rollback": (Cell("files/2/rollback", frozenset({"input", "treasury"})),),
+    "GET /files/received/{number:int}": (Cell("files/received/1"),),
+    "GET /files/received/{number:int}/raw": (Cell("files/received/1/raw", READERS - {"audit"}),),
+    "GET /upload": (Cell("upload", frozenset({"input"}), is_of_a_town=False),),
+    "POST /upload": (Cell("upload", frozenset({"input"}), is_of_a_town=False),),
+    "GET /uploads/{number:int}": (Cell("uploads/1", frozenset({"input"})),),
+    "POST /uploads/{number:int}/{step:str}": (
+        Cell("uploads/1/take", frozenset({"input"})),
+        Cell("uploads/1/drop", frozenset({"input"})),
+    ),
     "GET /reports": (Cell("reports", is_of_a_town=False),),
     "GET /reports/{name}/{code}": (Cell(f"reports/collection/{CODE}"),),
     "GET /reports/{name}/{code}/{file}": (Cell(f"reports/collection/{CODE}/collection.csv"),),
@@ -73,12 +100,29 @@ ALLOWED: dict[str, tuple[Cell, ...]] = {
     "GET /readiness/{code}": (Cell(f"readiness/{CODE}", EVERYBODY),),
     "GET /readiness/{code}/list.{form}": (Cell(f"readiness/{CODE}/list.csv", EVERYBODY),),
     "POST /readiness/{code}/declare": (Cell(f"readiness/{CODE}/declare", frozenset({"admin", "approve", "input", "review", "treasury"})),),
+    "GET /small-funds": (Cell("small-funds", is_of_a_town=False),),
+    "POST /small-funds/template": (Cell("small-funds/template", frozenset({"input"}), is_of_a_town=False),),
+    "POST /small-funds/send": (Cell("small-funds/send", frozenset({"input"}), is_of_a_town=False),),
+    "GET /small-funds/{id:int}": (Cell("small-funds/1"),),
+    "GET /small-funds/{id:int}/marked.xlsx": (Cell("small-funds/1/marked.xlsx", READERS - {"audit"}),),
+    "GET /small-funds/{id:int}/line-{number:int}.pdf": (Cell("small-funds/1/line-9.pdf", READERS - {"audit"}),),
+    "GET /small-funds/{id:int}/slips-{number:int}.pdf": (Cell("small-funds/1/slips-1.pdf", READERS - {"audit"}),),
+    "POST /small-funds/{id:int}/{step:str}": (
+        Cell("small-funds/1/issue", frozenset({"input"})),
+        Cell("small-funds/2/accept", frozenset({"input"})),
+        Cell("small-funds/1/drop", frozenset({"input"})),
+    ),
     "GET /users": (Cell("users", frozenset({"admin", "audit"}), is_of_a_town=False),),
     "GET /keys": (Cell("keys", frozenset({"admin", "audit"}), is_of_a_town=False),),
     "POST /users/propose/{kind}": (Cell("users/propose/roles", ADMINS, is_of_a_town=False),),
     "POST /users/waiting/{number:int}/{step}": (Cell("users/waiting/999/approve", ADMINS, is_of_a_town=False),),
     "POST /users/disable": (Cell("users/disable", ADMINS, is_of_a_town=False),),
+    "POST /users/sessions/end": (Cell("users/sessions/end", ADMINS, is_of_a_town=False),),
+    "POST /users/unlock": (Cell("users/unlock", ADMINS, is_of_a_town=False),),
     "POST /keys/add": (Cell("keys/add", ADMINS, is_of_a_town=False),),
+    "GET /profiles": (Cell("profiles", EVERYBODY, is_of_a_town=False),),
+    "POST /profiles/propose": (Cell("profiles/propose", ADMINS, is_of_a_town=False),),
+    "POST /profiles/waiting/{id:int}/{step:str}": (Cell("profiles/waiting/2/approve", ADMINS, is_of_a_town=False),),
     "POST /keys/{prefix}/revoke": (Cell("keys/nothing/revoke", ADMINS, is_of_a_town=False),),
 }
 """Who may use which route, written once more on purpose: a change must be meant twice."""
@@ -170,3 +214,35 @@ def test_no_write_is_taken_without_the_token_of_a_form(stage: tuple[Desk, Staffe
             answer = desk.post(written, headers={"X-CSRF-Token": shown})
             assert answer.status_code == 403, (route, shown)
             assert "FL-AUTH-011" in answer.text
+
+
+@pytest.mark.parametrize("route", sorted({*ALLOWED, *OPEN, *OWN}))
+def test_every_answer_of_every_route_has_the_headers(stage: tuple[Desk, Staffed], route: str) -> None:
+    """Whether it is a page, a file, a way elsewhere or a refusal, and whoever asks. The table is held to the routes above."""
+    method, pattern = route.split(" ", 1)
+    desk, _ = stage
+    paths = [cell.path for cell in ALLOWED[route]] if route in ALLOWED else [pattern.lstrip("/")]
+    for person in (None, PERSONS[0], PERSONS[4], ADMIN):
+        desk.leave() if person is None else desk.sit(person)
+        if pattern in ("/logout", "/account/sessions/end"):
+            continue  # would end what the other tests sit in; the refusals below go through the same door
+        for path in paths:
+            for answer in (asked(desk, method, path), desk.post(path, headers={"X-CSRF-Token": ""}), desk.client.put(path)):
+                _dressed(answer, sets_up=answer.request.method == "POST" and pattern.startswith("/setup"))
+
+
+@pytest.mark.parametrize("path", ["static/console.css", "static/nothing.css", "static/../words.toml", "nothing", "login/nothing", "%00"])
+def test_what_is_no_route_has_the_headers_too(stage: tuple[Desk, Staffed], path: str) -> None:
+    desk, _ = stage
+    desk.sit(PERSONS[0])
+    answer = desk.get(path)
+    _dressed(answer, sets_up=False)
+    assert (answer.status_code == 200) == (path == "static/console.css")
+
+
+def _dressed(answer: Any, *, sets_up: bool) -> None:
+    told = {**SECURITY, "content-security-policy": answer.headers["content-security-policy"]} if sets_up else SECURITY
+    assert {name: answer.headers.get(name) for name in told} == told, (answer.request.method, answer.request.url)
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert "static/" in str(answer.request.url) or answer.headers["cache-control"] == "no-store"
+    assert "server" not in answer.headers

@@ -17,7 +17,7 @@ from fundlink.config import Settings
 from fundlink.console.door import SECURITY
 from fundlink.console.view import HERE
 from tests.builders import CODE, World
-from tests.console.persons import ADMIN, CHIEF, CLERK, STRANGER, Desk
+from tests.console.persons import ADMIN, CHIEF, CLERK, STRANGER, Desk, close
 from tests.console.screens import OPEN_PAGES, PAGES
 from tests.console.town import DAYS, LATE, PREPARED, SHORT, SHORT_YEN, TWO_ANSWERS, YESTERDAY, key, states
 
@@ -122,7 +122,7 @@ def test_a_day_is_closed_by_two_persons(desk: Desk, town: World) -> None:
 
 def test_a_day_that_does_not_tie_needs_a_reason_that_both_see(desk: Desk, town: World) -> None:
     for day in (PREPARED, DAYS[3]):
-        assert town.jobs.close_day(day, CLERK.login, CHIEF.login, municipality=CODE)["closed"]
+        close(town.jobs, day)
     page = f"days/{SHORT}/{CODE}/close"
     refused = desk.post(f"{page}/prepare")
     assert refused.status_code == 422
@@ -153,15 +153,17 @@ def test_a_suggestion_is_proposed_by_one_and_accepted_by_another(desk: Desk, tow
     told = desk.post(f"settlements/{name}/propose", data={"suggestion": suggestion[1], "reason": "電話で確認"})
     assert "提案しました" in told.text
     assert "承認して清算する" not in told.text
-    proposal = str(town.jobs.proposed_settlements()[0]["id"])
-    assert desk.post(f"settlements/{name}/accept", data={"proposal": proposal}).status_code == 422
+    (standing,) = town.jobs.proposals(kind="settle")
+    proposal = {"proposal": str(standing["proposal_id"]), "sha256": standing["sha256"]}
+    assert desk.post(f"settlements/{name}/accept", data=proposal).status_code == 422
     desk.sit(CHIEF)
     assert f"払込 {name} の清算" in desk.get("").text
     assert "FL-SET-107" in desk.post(f"settlements/{name}/accept", data={"proposal": "99"}).text
-    done = desk.post(f"settlements/{name}/accept", data={"proposal": proposal})
+    assert "FL-VER-002" in desk.post(f"settlements/{name}/accept", data={**proposal, "sha256": "0" * 64}).text
+    done = desk.post(f"settlements/{name}/accept", data=proposal)
     assert "清算されています" in done.text
     assert f"{CLERK.shown} が提案し、{CHIEF.shown} が承認（理由: 電話で確認）" in done.text
-    assert town.jobs.proposed_settlements() == []
+    assert town.jobs.proposals(kind="settle") == []
     assert "FL-SET-107" in desk.post(f"settlements/{name}/drop").text
 
 
@@ -170,9 +172,9 @@ def test_a_proposal_can_be_taken_back(desk: Desk, town: World) -> None:
     suggestion = town.jobs.explain_settlement(name)["suggestions"][0]["suggestion"]
     desk.post(f"settlements/{name}/propose", data={"suggestion": suggestion, "reason": "r"})
     assert "取り下げました" in desk.post(f"settlements/{name}/drop").text
-    assert town.jobs.proposed_settlements() == []
+    assert town.jobs.proposals(kind="settle") == []
     acts = [act for (act,) in town.sql("SELECT act FROM audit WHERE act LIKE 'desk.settle%' ORDER BY seq")]
-    assert acts == ["desk.settle.propose", "desk.settle.drop"]
+    assert acts == ["desk.settle.propose", "desk.settle.withdraw"]
 
 
 def test_the_papers_of_a_day_are_files(desk: Desk) -> None:
@@ -192,9 +194,18 @@ def test_the_papers_of_a_day_are_files(desk: Desk) -> None:
     assert desk.get(f"days/{DAYS[1]}/{CODE}/papers/unpaid.csv").status_code == 404
 
 
+def test_a_day_on_which_nothing_came_is_a_page(desk: Desk) -> None:
+    """The morning of a municipality that has just begun leads there."""
+    page = desk.get(f"days/2026-10-30/{CODE}")
+    assert page.status_code == 200
+    assert "この日の収納・払込・入金は、まだありません" in page.text
+    assert "この日に届くはずのファイルはありません" in page.text
+    assert "/close" not in page.text
+
+
 @pytest.mark.parametrize(
     "path",
-    ["days/2026-13-01/990019", "days/2026-11-20/123456", "days/1999-01-01/990019", "payments/nobody", "settlements/S0", "nothing",
+    ["days/2026-12-30/990019", "days/2026-13-01/990019", "days/2026-11-20/123456", "days/1999-01-01/990019", "payments/nobody", "settlements/S0", "nothing",
      f"days/{YESTERDAY}/{CODE}/funds/999", f"days/{YESTERDAY}/{CODE}/funds/601?after=x", f"days/{YESTERDAY}/{CODE}/close/undo", "?municipality=1"],
 )  # fmt: skip
 def test_what_is_not_there_says_so_in_words(desk: Desk, path: str) -> None:
@@ -233,7 +244,7 @@ def test_another_municipality_is_told_like_what_is_not_there(desk: Desk) -> None
     desk.sit(STRANGER)
     assert "まだ団体がありません" in desk.get("").text
     nowhere = text(desk.get("payments/nobody").text)
-    lists = ("cases", "approvals")  # of all that somebody sees, which here is nothing
+    lists = ("cases", "approvals", "search", "files", "files/streams")  # of all that somebody sees, which here is nothing
     own = ("home", "home-english", *(name for name, path in PAGES.items() if path.startswith("account/") or path.split("?")[0] in lists))
     for path in lists:
         assert CODE not in desk.get(path).text

@@ -19,7 +19,9 @@ from tests.store.plans import watched
 PAGES = ("", f"days/{DAY}/{CODE}", f"days/{DAY}/{CODE}/funds/601", f"days/{DAY}/{CODE}/funds/601?rows=all", "payments/T2", f"settlements/S{DAY}601",
          f"days/{DAY}/{CODE}/close", f"days/{DAY}/{CODE}/sheet", f"later/{CODE}", f"readiness/{CODE}",
          *(f"reports/{name}/{CODE}" for name in ("collection", "channels", "ageing", "spans")),
-         "cases", "cases?yen=1000&age=1&fund=601", "cases/transaction:TU", "approvals")  # fmt: skip
+         f"bills/{bill(1).bill_key}", "search?q=T2", "search?q=9901960120260000000001", f"search?q={bill(2).notice_number}", "search?q=K3",
+         f"search?yen=1001&by=booked&day={DAY}", f"search?yen=1001&by=paid&day={DAY}", "search?yen=1000&by=limit&day=2027-01-09",
+         "cases", "cases?kind=preliminary", "cases/preliminary:TL", "cases?yen=1000&age=1&fund=601", "cases/transaction:TU", "approvals")  # fmt: skip
 
 
 @pytest.fixture
@@ -28,7 +30,13 @@ def desk(world: World) -> Iterator[Desk]:
     grown.fill(world)
     world.intake([bill(number) for number in range(1, 31)])
     world.jobs.submit()
-    world.receive([*(world.paid(number, f"T{number}") for number in range(1, 21)), receipt("TU", "9" * 20, "000000")])
+    world.receive(
+        [
+            *(world.paid(number, f"T{number}") for number in range(1, 21)),
+            receipt("TU", "9" * 20, "000000"),
+            world.paid(30, "TL", stage="preliminary", booked_on="2026-11-02"),
+        ]
+    )
     world.jobs.reconcile()
     settled(world, 20_000)
     grown.analyze(world)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pypdfium2
 import pytest
 from python_calamine import CalamineWorkbook
 
@@ -37,6 +38,24 @@ def test_a_report_has_picture_table_and_files(page: Desk, town: World) -> None:
     assert page.get(f"reports/nothing/{CODE}").status_code == 404
     assert page.get("reports/collection/990027").status_code == 404
     assert page.get(f"reports/collection/{CODE}/collection.exe").status_code == 404
+
+
+def test_a_report_prints_what_its_table_says(page: Desk, town: World) -> None:
+    for name in REPORTS:
+        answer = page.get(f"reports/{name}/{CODE}/{name}.pdf")
+        assert answer.headers["content-type"] == "application/pdf"
+        printed = pypdfium2.PdfDocument(answer.content)
+        words = "".join(one.get_textpage().get_text_bounded() for one in printed)
+        together = re.sub(r"\s+", "", words)
+        told = reports.shown(town.jobs.rooms, name, CODE)
+        cells = [cell if isinstance(cell, str) else f"{cell:,}" for row in told["rows"] for cell in row] + [
+            f"{total:,}" for total in told["foot"].values()
+        ]
+        missing = [cell for cell in (*cells, told["title"], "見本市（架空）", *told["notes"]) if re.sub(r"\s+", "", cell) not in together]
+        assert missing == [], name
+        fonts = {item.get_font().get_base_name() for one in printed for item in one.get_objects() if item.type == 1}
+        assert all("BIZUD" in font for font in fonts), fonts
+        assert fonts
 
 
 def test_getting_ready_is_derived_where_it_can_be_and_declared_where_not(page: Desk, town: World, tmp_path: Path) -> None:

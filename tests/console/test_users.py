@@ -81,6 +81,35 @@ def test_a_leaver_is_cut_at_once(admins: Desk) -> None:
     assert admins.client.get("", follow_redirects=False).status_code != 200
 
 
+def test_the_session_of_somebody_else_is_seen_and_ended(admins: Desk, town: World) -> None:
+    admins.sit(CLERK)
+    admins.sit(ADMIN)
+    page = admins.get("users").text
+    row = re.search(
+        rf'<tr><th scope="row">{re.escape(CLERK.login)}</th>.*?name="number" value="([0-9a-f]+)"', page.split('id="open"')[1], re.DOTALL
+    )
+    assert row
+    assert "この画面" in page
+    assert "ログインを終わらせました" in admins.post("users/sessions/end", data={"number": row[1]}).text
+    assert row[1] not in admins.get("users").text
+    assert admins.post("users/sessions/end", data={"number": row[1]}).status_code == 422
+    assert town.sql("SELECT COUNT(*) FROM audit WHERE act = 'users.session.end'") == [(1,)]
+    admins.sit(CLERK)
+    assert admins.client.get("", follow_redirects=False).status_code == 401
+
+
+def test_a_login_that_waits_is_released_by_an_administrator(admins: Desk) -> None:
+    admins.leave()
+    for _ in range(5):
+        admins.client.post("login", data={"login": CHIEF.login, "password": "wrong", "code": "1"})
+    admins.sit(ADMIN)
+    assert f"{CHIEF.login} の待ち時間を解除する" in admins.get("users").text
+    assert "待ち時間を解除しました" in admins.post("users/unlock", data={"login": CHIEF.login}).text
+    assert "待ち時間を解除する" not in admins.get("users").text
+    admins.sit(CHIEF)
+    assert admins.get("").status_code == 200
+
+
 def test_a_key_is_shown_once_and_revoked(admins: Desk, town: World) -> None:
     made = admins.post("keys/add", data={"name": "国保システム", "municipality": CODE, "profile": "", "role": "vendor"})
     key = re.findall(r"<code>([^<]+)</code>", made.text)[0]
@@ -94,5 +123,14 @@ def test_a_key_is_shown_once_and_revoked(admins: Desk, town: World) -> None:
 def test_nobody_else_comes_near(desk: Desk) -> None:
     for path in ("users", "keys"):
         assert desk.get(path).status_code == 403
-    for path in ("users/propose/add", "users/waiting/1/approve", "users/waiting/1/drop", "users/disable", "keys/add", "keys/x/revoke"):
+    for path in (
+        "users/propose/add",
+        "users/waiting/1/approve",
+        "users/waiting/1/drop",
+        "users/disable",
+        "users/sessions/end",
+        "users/unlock",
+        "keys/add",
+        "keys/x/revoke",
+    ):
         assert desk.post(path, data=NEW).status_code == 403

@@ -6,15 +6,24 @@ of 19 are late, and 20 (yesterday) has a duplicate, an unknown payment and a set
 
 from __future__ import annotations
 
+import datetime as dt
+import shutil
+import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from fundlink import desk
+from fundlink.bootstrap import SCHEMAS
+from fundlink.desk import small_funds
 from fundlink.desk.acts import Asked
+from fundlink.desk.proposals import Wanted
+from fundlink.desk.uploads import Given
 from fundlink.domain.records import BankCreditRecord, BillingRecord, ReceiptRecord, SettlementRecord
-from fundlink.store import receipts, vault
+from fundlink.jobs import sheets
+from fundlink.store import audit, receipts, vault
 from tests.builders import CODE, INSTITUTION, World, bill, receipt
-from tests.console.persons import CHIEF, CLERK, Staffed, register
+from tests.console.persons import ADMIN, CLERK, INPUT, Staffed, close, register
+from tests.workbooks import filled, rows
 
 FUNDS = ("601", "602", "632", "651")
 DAYS = (
@@ -57,7 +66,15 @@ def built(number: int) -> BillingRecord:
         due_on="2026-11-30",
         addressee_number=f"{number // 3:010d}",
         department_code="110",
+        payer_name="見本　花子",
+        payer_kana="ミホン　ハナコ",
+        payer_postal_code="9990001",
+        payer_address="見本県見本市表町１－２－３",
     )
+
+
+OPEN_BILL, PAID_BILL = built(240).bill_key, built(2).bill_key
+"""A bill that nobody has paid, and one whose money has come."""
 
 
 def town(world: World) -> Staffed:
@@ -78,10 +95,58 @@ def town(world: World) -> Staffed:
     morning.jobs.collect()
     morning.jobs.reconcile()
     for day in DAYS[:2]:
-        assert morning.jobs.close_day(day, CLERK.login, CHIEF.login, municipality=CODE)["closed"], day
+        close(morning.jobs, day)
     assert morning.jobs.prepare_close(PREPARED, CLERK.login, municipality=CODE)["prepared"]
     morning.jobs.prepare_act(Asked("accept", "transaction:T261120601D", CLERK.login, "納付者に電話で確認、二度納めたとのこと"))
+    _wrong_file(morning)
+    _upload(morning)
+    _workbooks(morning)
+    _own_profile(morning)
     return Staffed(morning, secrets)
+
+
+def _own_profile(morning: World) -> None:
+    """One profile that waits for the other administrator, where the town keeps profiles of its own."""
+    folder = morning.folder / "profiles" / "kasen"
+    shutil.copytree(SCHEMAS / "profiles" / "standard", folder)
+    text = (folder / "profile.toml").read_text(encoding="utf-8")
+    (folder / "profile.toml").write_text(text.replace('name = "standard"', 'name = "kasen"', 1), encoding="utf-8")
+    if morning.jobs.rooms.profiles.own():
+        morning.jobs.propose(Wanted("profile", "kasen", ADMIN.login, "河川占用料システムの更新"))
+
+
+RIGHT_LINE = {
+    "氏名": "見本電柱株式会社",
+    "郵便番号": "1000001",
+    "住所": "東京都千代田区丸の内一丁目１番１号",
+    "料額": 12_000,
+    "納期限": dt.date(2026, 12, 25),
+}
+WRONG_LINES = (
+    RIGHT_LINE,
+    {**RIGHT_LINE, "氏名": "𠮷田　花子", "料額": 3_400},
+    {**RIGHT_LINE, "氏名": "架空ガス株式会社", "料額": "１２，０００"},
+    {**RIGHT_LINE, "氏名": "見本水道組合", "納期限": "12月25日"},
+)
+PROBLEMS_DRAFT, READY_DRAFT = 1, 2
+
+
+def _workbooks(world: World) -> None:
+    """Two that wait: one with cells to correct, one that is ready."""
+    raw = small_funds.make_template(world.jobs.rooms, small_funds.Asked(CODE, "611", 2026, "110", 20), INPUT.login)
+    right = [{**RIGHT_LINE, "氏名": f"見本占用 {number} 号", "料額": 1_200 * number} for number in range(1, 6)]
+    for name, lines in (("道路占用料（下書き）.xlsx", WRONG_LINES), ("道路占用料.xlsx", right)):
+        sent = small_funds.Sent(name, filled(raw, rows(9, lines)))
+        sheets.look(world.jobs, sent, INPUT.login, scope=INPUT.scope)
+
+
+def _wrong_file(morning: World) -> None:
+    """A file with a row that is not taken; the clerk proposes to take the file back."""
+    rows = [built(number)._replace(due_on="2027-03-31", payable_until="2027-05-10") for number in range(2001, 2005)]
+    body = b"".join(morning.jobs.rooms.profile("standard").message("billing").writer(rows))
+    wrong = morning.intake_bytes(body.replace(str(rows[1].charge_yen).encode(), b"12x"), name="hoken-1124.csv")
+    assert (wrong["accepted"], wrong["rejected"]) == (3, 1)
+    morning.jobs.propose(Wanted("rollback", str(wrong["file_id"]), CLERK.login, "別の課のファイルを渡してしまった"))
 
 
 def _slips(world: World) -> dict[str, Iterator[Slip]]:
@@ -166,8 +231,29 @@ def credit(world: World, number: str, yen: int, *, days: tuple[str, str], refere
                  "business_day": about, "raw_id": raw, "at": f"{day}T17:00:00+09:00", "state": "applied", "records": 1, "yen": yen}  # fmt: skip
         receipts.stage(connection, "bank_credit", [(1, CODE, *record)])
         receipts.store_arrivals(connection, "bank_credit", receipts.add_received(connection, noted))
+        audit.append(connection, audit.Entry("gateway", "collect.apply", f"received:bank-{number}", {}, str(noted["at"])))
 
 
 def states(world: World) -> dict[str, Any]:
     """The strip: day to state."""
     return {day["day"]: day["state"] for day in world.jobs.morning()["municipalities"][0]["days"]}
+
+
+def _upload(world: World) -> None:
+    """A file with a wrong row that somebody handed over; it was tried, and nobody has taken it."""
+    rows = [built(number)._replace(due_on="2027-03-31", payable_until="2027-05-10") for number in range(3001, 3006)]
+    body = b"".join(world.jobs.rooms.profile("standard").message("billing").writer(rows))
+    number = world.jobs.upload(
+        [body.replace(str(rows[2].charge_yen).encode(), b"1,200")], Given("kaigo-1124.csv", "standard", CODE, "only.input")
+    )
+    tried(world, number)
+
+
+def tried(world: World, number: int, state: str = "tried") -> dict[str, Any]:
+    """An upload as soon as nobody is at it any more."""
+    for _ in range(600):
+        found: dict[str, Any] = world.jobs.uploaded(number)
+        if found["event"] == state:
+            return found
+        threading.Event().wait(0.1)
+    raise AssertionError(found)

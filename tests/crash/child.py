@@ -25,6 +25,7 @@ from fastapi.testclient import TestClient
 from fundlink import bootstrap, cli
 from fundlink.api.app import create_app
 from fundlink.connectors.in_memory import InMemoryGateway
+from fundlink.domain.errors import FundlinkError
 from fundlink.formats.profiles import load_profile
 from tests.crash.points import Out, Points
 
@@ -168,7 +169,11 @@ def _commanded(words: tuple[str, ...]) -> int:
 def _called(requests: tuple[Request, ...]) -> int:
     """The calls one after the other; each answer is told as soon as it is there."""
     settings = bootstrap.settings()
-    rooms = bootstrap.build(settings)
+    try:
+        rooms = bootstrap.build(settings)
+    except FundlinkError as error:  # a server says so and does not begin
+        sys.argv = ["fundlink", "serve", "--json"]
+        return cli._failed(error)
     refused = 0
     with TestClient(create_app(rooms, settings), raise_server_exceptions=False) as client:
         for one in requests:

@@ -1,96 +1,163 @@
 """A disk that fails: EIO at every sync, ENOSPC at every write, one after the other; and the order of calls on a disk that does not.
 
-Run by ``python -m tests.crash --faults sync|write|order`` and by the tests. strace makes the n-th call of an act fail; the act must not
-be acknowledged when that call was about a file that counts, and the next run must go on as if nothing had been.
+Run by ``python -m tests.crash --faults sync|write|order`` and by the tests. strace makes the n-th call of an act fail. An act whose
+data was lost by it must not be acknowledged, and the next run must go on as if nothing had been.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from tests.crash import trace
+from tests.crash import judge, trace
 from tests.crash.child import End, run
 from tests.crash.journey import KILLED, Base, Journey
 from tests.crash.road import Act
-from tests.crash.trace import CALLS, Acknowledgement, Step
+from tests.crash.trace import CALLS, Acknowledgement, Order, Step
 
 FAULTS = {"sync": ("fsync,fdatasync", "EIO"), "write": ("write,pwrite64,ftruncate", "ENOSPC")}
-_MOST = 400
+_LOG = "fundlink.db-wal"
 
 
 class Traced(Journey):
-    """A day of which every system call is seen; at its first trial an act finds its n-th call of a kind failing."""
+    """A day of which system calls are seen; at its first trial an act finds its n-th call of a kind failing.
 
-    def __init__(self, base: Base, folder: Path, fault: str, number: int) -> None:
+    ``many`` says how many such calls each act makes: one that makes fewer runs as usual.
+    """
+
+    def __init__(self, base: Base, folder: Path, fault: str, number: int, many: Mapping[str, int] | None = None) -> None:
         super().__init__(base, folder, lambda _act, _depth: 0)
-        self._fault, self._number = fault, number
+        self._fault, self._number, self._many = fault, number, many
+        self.calls: dict[str, int] = {}
         self.hits = self.harmful = 0
         self.said: list[Acknowledgement] = []
 
     def _tried(self, act: Act, point: int, *, looked: bool) -> End:
-        if looked:
-            return super()._tried(act, point, looked=True)
+        if looked or (self._many is not None and self._many[act.name] < self._number):
+            return super()._tried(act, point, looked=looked)
         calls, error = FAULTS.get(self._fault, ("", ""))
         seen = self.folder / "trace"
-        inject = ["-e", f"inject={calls}:error={error}:when={self._number}"] if calls else []
+        inject = ["-e", f"inject={calls}:error={error}:when={self._number}"] if self._number else []
         options = ["-y", "-s", "80", "-o", str(seen), "-e", f"trace={CALLS}", *inject]
         end = run(act.work(self.place), 0, self._environment, self.place.twin, options)
-        self.said += trace.order(seen, self.folder)
-        return self._weighed(act, end, [step for step in trace.steps(seen) if "(INJECTED)" in step.text])
+        order = trace.order(seen, self.folder)
+        self.said += order.said
+        steps = list(trace.steps(seen))
+        self.calls[act.name] = _most(steps, calls.split(","))
+        return self._weighed(act, end, order, [step for step in steps if "(INJECTED)" in step.text])
 
-    def _weighed(self, act: Act, end: End, hits: Sequence[Step]) -> End:
+    def _weighed(self, act: Act, end: End, order: Order, hits: Sequence[Step]) -> End:
         """An act that failed is repeated like one that was killed; one that was acknowledged all the same is a fault."""
+        if not hits:
+            return end
         self.hits += len(hits)
-        harmful = [step for step in hits if trace.counts(step, self.folder)]
-        self.harmful += len(harmful)
-        if harmful and end.code == 0:
-            self.errors.append(f"{act.name} was acknowledged after {harmful[0].call} of {harmful[0].path} had failed")
-        return end._replace(code=KILLED) if hits and end.code > 0 else end
+        unwritten = [step for step in hits if step.call not in ("fsync", "fdatasync") and trace.counts(step, self.folder)]
+        self.harmful += order.lossy + len(unwritten)
+        if unwritten and end.code == 0:
+            self.errors.append(f"{act.name} was acknowledged after {unwritten[0].call} of {unwritten[0].path} had failed")
+        self.errors += [
+            f"{act.name}: {one.kind} although {', '.join(one.unsynced)} is not on the disk" for one in order.said if one.unsynced
+        ]
+        if end.code == 0:  # then the copying of the log failed, which loses nothing because the log stays
+            if any(Path(step.path).name == _DATABASE for step in hits) and not (self.place.home / _LOG).exists():
+                self.errors.append(f"{act.name}: the log went although the database could not be written")
+            self._judge(act.name)
+        return end._replace(code=KILLED) if end.code > 0 else end
+
+
+_DATABASE = "fundlink.db"
+
+
+def _most(steps: Sequence[Step], calls: Sequence[str]) -> int:
+    """The highest number at which strace can make a call fail: it counts by thread and by call."""
+    counted = Counter((step.thread, step.call) for step in steps if step.call in calls)
+    return max(counted.values(), default=0)
+
+
+class Numbers(NamedTuple):
+    """Which calls of an act are made to fail, one a day: every ``step``-th from the first to the last, or to where no act makes so many."""
+
+    first: int = 1
+    last: int | None = None
+    step: int = 1
+
+    def until(self, most: int) -> range:
+        """The numbers, when no act makes more calls than that."""
+        return range(self.first, min(self.last or most, most) + 1, self.step)
 
 
 class Sweep:
-    """The first call of every act fails, then the second of every act, until no act makes so many."""
+    """The first call of every act fails, then the second of every act, until no act makes so many.
 
-    def __init__(self, base: Base, folder: Path) -> None:
-        self._base, self._folder = base, folder
-        self.faults: list[str] = []
-        self._told = {"journeys": 0, "hits": 0, "harmful": 0}
-        self.said: list[Acknowledgement] = []
+    With ``kept`` each day is a line of that file when it is over, and is not run again.
+    """
+
+    def __init__(self, base: Base, folder: Path, kept: Path | None = None) -> None:
+        self._base, self._folder, self._kept = base, folder, kept
+        self.days: list[dict[str, Any]] = []
+        self.numbers = 0
+
+    @property
+    def faults(self) -> list[str]:
+        """Everything that was wrong, in words."""
+        return [fault for day in self.days for fault in day["said"]]
 
     def order(self, journeys: int) -> None:
         """Undisturbed days, for the order of their calls."""
         gc.freeze()
-        for number in range(journeys):
-            self._one("", number)
-        self.faults += [f"{one.kind} before the sync of {', '.join(one.unsynced)}" for one in self.said if one.unsynced]
+        for number in range(1, journeys + 1):
+            day, _ = self._one("order", 0)
+            early = [f"{one.kind} before the sync of {', '.join(one.unsynced)}" for one in day.said if one.unsynced]
+            self._keep("order", number, day, early)
 
-    def run(self, fault: str, numbers: Sequence[int] = range(1, _MOST)) -> None:
-        """All days with a fault in them."""
+    def run(self, fault: str, numbers: Numbers) -> None:
+        """Days with a fault in them."""
         gc.freeze()
-        plain = Journey(self._base, self._folder / "plain", lambda _act, _depth: 0)
-        wanted = plain.go()
-        for number in numbers:
-            hits, end = self._one(fault, number)
-            if end != wanted:
-                self.faults.append(f"{fault} {number}: ends with {end}, not with {wanted}")
-            if not hits:
-                return
+        self.days = [day for day in self._told() if day["fault"] == fault]
+        plain, wanted = self._one(fault, 0)
+        self.numbers = max(plain.calls.values())
+        for number in numbers.until(self.numbers):
+            if any(day["number"] == number for day in self.days):
+                continue
+            day, end = self._one(fault, number, plain.calls)
+            differs = [] if end == wanted else [f"ends with {end}, not with {wanted}"]
+            self._keep(fault, number, day, differs)
 
-    def _one(self, fault: str, number: int) -> tuple[int, dict[str, Any]]:
-        day = Traced(self._base, self._folder / f"j{self._told['journeys']}", fault, number)
+    def _one(self, fault: str, number: int, many: Mapping[str, int] | None = None) -> tuple[Traced, dict[str, Any]]:
+        day = Traced(self._base, self._folder / f"{fault}{len(self.days)}n{number}", fault, number, many)
         end = day.go()
-        self.said += day.said
-        self.faults += [f"{fault} {number}: {one}" for one in day.errors]
-        self.faults += [f"{fault} {number} {name}: {verdict}" for name, verdict in day.faults]
-        for name, count in (("journeys", 1), ("hits", day.hits), ("harmful", day.harmful)):
-            self._told[name] += count
         shutil.rmtree(day.folder)
-        return day.hits, end
+        return day, end
+
+    def _told(self) -> list[dict[str, Any]]:
+        if self._kept is None or not self._kept.exists():
+            return []
+        return [json.loads(line) for line in self._kept.read_text().splitlines()]
+
+    def _keep(self, fault: str, number: int, day: Traced, more: Sequence[str]) -> None:
+        said = [*day.errors, *(f"{name}: {line}" for name, verdict in day.faults for line in judge.shown(verdict)), *more]
+        told = {
+            "fault": fault, "number": number, "hits": day.hits, "harmful": day.harmful, "acknowledgements": trace.tally(day.said),
+            "said": [f"{fault} {number}: {one}" for one in said],
+        }  # fmt: skip
+        self.days.append(told)
+        if self._kept is not None:
+            with self._kept.open("a") as file:
+                file.write(json.dumps(told, ensure_ascii=False) + "\n")
 
     def report(self) -> dict[str, Any]:
-        """The numbers; ``acknowledgements`` are those that came after something had been written, by kind."""
-        return {**self._told, "faults": len(self.faults), "acknowledgements": trace.tally(self.said)}
+        """The sums; ``acknowledgements`` are those that came after something had been written, by kind."""
+        kinds = sum((Counter(day["acknowledgements"]) for day in self.days), Counter[str]())
+        sums = {name: sum(day[name] for day in self.days) for name in ("hits", "harmful")}
+        return {
+            "days": len(self.days),
+            **sums,
+            "numbers": self.numbers,
+            "faults": len(self.faults),
+            "acknowledgements": dict(sorted(kinds.items())),
+        }

@@ -125,7 +125,7 @@ class Journey:
     def _answers(self, lines: Sequence[str]) -> Iterator[Said]:
         """Answers of the API that came whole; one that came before must come again just the same."""
         for told in (json.loads(line) for line in lines if line.endswith("\n")):
-            if 200 <= told["status"] < 300:
+            if 200 <= told.get("status", 0) < 300:
                 said = Said("answer", told["key"], str(told["status"]))
                 before = self._bodies.setdefault(told["key"], told["body"])
                 if before != told["body"]:

@@ -1,19 +1,20 @@
-"""The crash programme: journeys until every point of the road was a place of death, and as many kills as were asked for.
+"""A part of the crash programme: journeys until its share of the points was a place of death, and as many kills as were asked for.
 
-Called by the command (``python -m tests.crash``) and by the tests. One seed gives one series of kills.
+Called by parts and by the tests. One part (its number is the seed) gives one series of kills.
 """
 
 from __future__ import annotations
 
 import gc
 import random
+import resource
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -29,43 +30,68 @@ NESTED = 0.6
 """How likely a killed act is killed once more while it is repeated."""
 
 
+class Part(NamedTuple):
+    """Which part of how many: each has its share of the points (every ``of``-th one)."""
+
+    number: int = 1
+    of: int = 1
+
+    def has(self, at: int) -> bool:
+        """Whether this part sees to the n-th point of the road."""
+        return at % self.of == self.number % self.of
+
+
+class Asked(NamedTuple):
+    """How many kills of a part, and after how many seconds it ends all the same."""
+
+    kills: int
+    seconds: float = float("inf")
+
+
 class Programme:
     """Kills by a plan: first the points that nobody died at yet, then any, and again during the recovery."""
 
-    def __init__(self, base: Base, folder: Path, seed: int) -> None:
-        self._base, self._folder, self._chance = base, folder, random.Random(seed)
+    def __init__(self, base: Base, folder: Path, part: Part) -> None:
+        self._base, self._folder, self._part = base, folder, part
+        self._chance = random.Random(part.number)
         self.points: dict[str, tuple[str, ...]] = {}
         self.covered: set[tuple[str, int]] = set()
         self.kills: list[Kill] = []
         self.journeys, self.recovery_s = 0, 0.0
         self.found: dict[str, list[str]] = {"lost": [], "doubled": [], "broken": [], "differing": [], "errors": []}
         self._wanted: dict[str, Any] = {}
+        self._mine: set[tuple[str, int]] = set()
+        self._kills = 0
         self.spread = False
         """Die anywhere, and enough is enough: for the suite, which has no time for every point."""
 
     def run(self, kills: int, seconds: float = float("inf")) -> None:
         """Undisturbed once, then killed until it is enough, time is up or something is wrong."""
-        deadline = time.monotonic() + seconds
+        deadline, self._kills = time.monotonic() + seconds, kills
         gc.freeze()  # a fork copies what its collector touches
         self._wanted = self._one(lambda _act, _depth: 0)
+        every = [(act, at) for act, names in self.points.items() for at in range(1, len(names) + 1)]
+        self._mine = {point for number, point in enumerate(every) if self._part.has(number)}
         while (
             not any(self.found.values()) and (len(self.kills) < kills or (self.left() and not self.spread)) and time.monotonic() < deadline
         ):
             self._one(self._aim)
 
     def left(self) -> list[str]:
-        """Points at which nobody died yet."""
-        return [f"{act} {at} ({name})" for act, names in self.points.items() for at, name in enumerate(names, 1) if (act, at) not in self.covered]  # fmt: skip
+        """Points of this part at which nobody died yet."""
+        return [f"{act} {at} ({self.points[act][at - 1]})" for act, at in sorted(self._mine - self.covered)]
 
     def _aim(self, act: str, depth: int) -> int:
-        many = len(self.points[act])
-        if depth:
-            return self._chance.randint(1, many) if self._chance.random() < NESTED else 0
-        new = [at for at in range(1, many + 1) if (act, at) not in self.covered]
-        return new[0] if new and not self.spread else self._chance.randint(1, many)
+        many, enough = len(self.points[act]), len(self.kills) >= self._kills
+        new = [at for name, at in self._mine - self.covered if name == act]
+        if new and not (depth or self.spread):
+            return min(new)
+        if enough or (depth and self._chance.random() >= NESTED):
+            return 0
+        return self._chance.randint(1, many)
 
     def _one(self, aim: Callable[[str, int], int]) -> dict[str, Any]:
-        journey = Journey(self._base, self._folder / f"j{self.journeys}", aim)
+        journey = Journey(self._base, self._folder / f"p{self._part.number}j{self.journeys}", aim)
         end = journey.go()
         self.journeys += 1
         self.points = self.points or journey.points
@@ -87,13 +113,13 @@ class Programme:
             self.found["differing"].append(f"{where} {other}")
 
     def report(self) -> dict[str, Any]:
-        """The numbers."""
+        """The numbers of this part; ``hit`` names the points that were places of death."""
         depths = [kill.depth + 1 for kill in self.kills]
         return {
-            "kills": len(self.kills), "lost": len(self.found["lost"]), "doubled": len(self.found["doubled"]),
-            "broken": len(self.found["broken"]), "differing": len(self.found["differing"]), "errors": len(self.found["errors"]),
-            "recovery_s": round(self.recovery_s, 3), "points": sum(map(len, self.points.values())), "covered": len(self.covered),
-            "deepest": max(depths, default=0), "nested": sum(depth > 1 for depth in depths), "journeys": self.journeys,
+            "kills": len(self.kills), "nested": sum(depth > 1 for depth in depths), "deepest": max(depths, default=0),
+            "points": sum(map(len, self.points.values())), "lost": len(self.found["lost"]), "doubled": len(self.found["doubled"]),
+            "broken": len(self.found["broken"]), "ledger_differences": len(self.found["differing"]), "errors": len(self.found["errors"]),
+            "recovery_s": round(self.recovery_s, 3), "journeys": self.journeys, "hit": [f"{act} {at}" for act, at in sorted(self.covered)],
         }  # fmt: skip
 
 
@@ -103,16 +129,17 @@ def installed(database: str) -> Iterator[tuple[Base, Path]]:
     folder = Path(tempfile.mkdtemp(prefix="fundlink-crash-"))
     try:
         if database == "sqlite":
-            yield _based(folder, ""), folder
+            yield based(folder, ""), folder
             return
         with postgresql.server() as server, postgresql.database(server, "base") as url:
-            base = _based(folder, url)
-            yield base._replace(fresh=lambda name: _copied(server, name)), folder
+            base = based(folder, url)
+            yield base._replace(fresh=lambda name: copied(server, name)), folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _based(folder: Path, url: str) -> Base:
+def based(folder: Path, url: str) -> Base:
+    """An installation in a folder, on a database or on SQLite ("")."""
     twin = InMemoryGateway()
 
     def install() -> dict[str, bytes]:
@@ -125,21 +152,29 @@ def _based(folder: Path, url: str) -> Base:
     return Base(folder / "base", twin)
 
 
-def _copied(server: str, name: str) -> str:
-    """A copy of the base's database; the one of the journey before is dropped."""
+def copied(server: str, name: str) -> str:
+    """A copy of the base's database; those of the same part before it are dropped."""
+    earlier = f"{name.rpartition('j')[0]}j%"
     with psycopg.connect(server, autocommit=True) as connection:
-        for (old,) in connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'j%'").fetchall():
+        for (old,) in connection.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", [earlier]).fetchall():
             connection.execute(f'DROP DATABASE "{old}" WITH (FORCE)'.encode())
         connection.execute(f'CREATE DATABASE "{name}" TEMPLATE base'.encode())
     return f"{server.rpartition('/')[0]}/{name}"
 
 
-def crashed(database: str, kills: int, seed: int, seconds: float = float("inf")) -> tuple[dict[str, Any], list[str]]:
-    """Run the programme on a database; its report, and every fault in words."""
-    began = time.monotonic()
-    with installed(database) as (base, folder):
-        programme = Programme(base, folder, seed)
-        programme.run(kills, seconds)
-    taken = time.monotonic() - began
-    report = {**programme.report(), "database": database, "seed": seed, "seconds": round(taken, 1), "kills_per_s": round(len(programme.kills) / taken, 1)}  # fmt: skip
-    return report, [fault for faults in programme.found.values() for fault in faults] + [f"not reached: {one}" for one in programme.left()]
+def crashed(base: Base, folder: Path, part: Part, asked: Asked) -> dict[str, Any]:
+    """Run one part; its report, with every fault in words."""
+    began, spent = time.monotonic(), _cpu_s()
+    programme = Programme(base, folder, part)
+    programme.run(asked.kills, asked.seconds)
+    said = [fault for faults in programme.found.values() for fault in faults]
+    return {
+        "part": part.number, "of": part.of, **programme.report(), "said": said,
+        "cpu_s": round(_cpu_s() - spent, 1), "seconds": round(time.monotonic() - began, 1),
+    }  # fmt: skip
+
+
+def _cpu_s() -> float:
+    """What this process and those that it waited for have used; not what a database server did for them."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)

@@ -36,7 +36,7 @@ class Place(NamedTuple):
 
     def sees(self, statement: str) -> Any:
         """The first value that a query finds, or None; from a process of its own."""
-        return aside(lambda: _first(self.url, statement))
+        return aside(lambda: look(self.url, statement))
 
     @property
     def files(self) -> Path:
@@ -54,7 +54,8 @@ class Place(NamedTuple):
         return self.home.parent / "core"
 
 
-def _first(url: str, statement: str) -> Any:
+def look(url: str, statement: str) -> Any:
+    """The first value that a query finds, or None."""
     store = Store(url)
     try:
         with store.read() as connection:

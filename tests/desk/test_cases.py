@@ -64,7 +64,9 @@ def test_a_case_shows_what_it_rests_on_and_what_was_done(world: World) -> None:
     act(world, "refund", "transaction:T2")
     told = world.jobs.case("transaction:T2")
     assert (told["open"], told["facts"], [done["state"] for done in told["acts"]]) == (False, None, ["withdrawn", "carried_out"])
-    assert world.jobs.case(f"bill:{bill(2).bill_key}")["verbs"] == [{"verb": "write_off", "ja": "不納欠損とする", "needs": "code"}]
+    assert world.jobs.case(f"bill:{bill(2).bill_key}")["verbs"] == [
+        {"verb": "write_off", "ja": "不納欠損とする", "needs": "code", "now": True}
+    ]
     assert codes(lambda: world.jobs.case("transaction:nobody")) == ["FL-ACT-005"]
 
 

@@ -16,8 +16,8 @@ OPEN_ONLY = (
     "day_state_difference", "act_move_by_transaction",
 )  # fmt: skip
 """Indexes that hold little but what is open, or what staff did by hand."""
-BY_HAND = {"refused_slip", "act", "act_event", "act_ground", "act_move", "v", "q"}
-"""Tables of the same kind, and what is made of them."""
+BY_HAND = {"late_preliminary", "pending_receipt", "refused_slip", "act", "act_event", "act_ground", "act_move", "v", "q"}
+"""Tables of the same kind, lists of what waits, and what is made of them."""
 
 
 @pytest.mark.parametrize("kind", list(cases._PARTS))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from fundlink.formats import xlsx
+from fundlink.formats import workbook as packages
 from fundlink.formats.profiles import Message, load_profile
 from tests.formats import unseen
 from tests.formats.shelf import CODES, PROFILES, message, read
@@ -127,7 +127,7 @@ def test_what_is_no_workbook(workbook: Message) -> None:
 def test_a_workbook_that_unpacks_to_too_much_is_refused_unopened(workbook: Message, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = _sheet(HEAD, ["131016", "601", "2026", "N1", "01", 1000, "2026-06-30"])
     assert read(workbook, raw).codes == []
-    monkeypatch.setattr(xlsx, "MOST_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr(packages, "MOST_UNPACKED_BYTES", 1000)
     assert read(workbook, raw).codes == ["FL-FIL-003"]
 
 
@@ -137,7 +137,7 @@ def test_a_workbook_that_lies_about_its_size_is_counted(workbook: Message, monke
     while at >= 0:
         raw[at + 24 : at + 28] = (1).to_bytes(4, "little")
         at = raw.find(b"PK\x01\x02", at + 4)
-    monkeypatch.setattr(xlsx, "MOST_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr(packages, "MOST_UNPACKED_BYTES", 1000)
     outcome = read(workbook, bytes(raw))
     assert outcome.codes == ["FL-FIL-003"]
     assert "1,000" in str(outcome.quarantined[0].as_json()["message"]), "refused for its size, before anything else reads it"
@@ -152,7 +152,8 @@ def test_a_formula_error_is_never_an_empty_cell(workbook: Message) -> None:
     sheet.write_formula(1, 7, "=1/0", None, "#DIV/0!")
     book.close()
     outcome = read(workbook, out.getvalue())
-    assert (outcome.records, outcome.codes) == ([], ["FL-FIL-003"])
+    assert (outcome.records, outcome.codes) == ([], ["FL-XLS-002"])
+    assert [(found.line, found.column, found.field) for found in outcome.problems] == [(2, 8, "late_charge_yen")]
 
 
 class TestBank:

@@ -11,7 +11,7 @@ import pytest
 from tests.formats.shelf import MESSAGES, ROOT, message, read, row, standard
 
 SAMPLES = ROOT / "tests" / "samples"
-SUFFIXES = {"delimited": "csv", "fixed": "txt", "xml": "xml", "json": "ndjson"}
+SUFFIXES = {"delimited": "csv", "fixed": "txt", "xml": "xml", "json": "ndjson", "xlsx": "xlsx"}
 WRONG = {"billing/standard-wrong.csv": ("standard", "billing"), "billing/host-fixed-wrong.txt": ("host-fixed", "billing")}
 CASES = {**{f"{kind}/{name}.{SUFFIXES[message(name, kind).form]}": (name, kind) for name, kind in MESSAGES}, **WRONG}
 

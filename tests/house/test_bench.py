@@ -15,6 +15,8 @@ from bench import book, serving, verbs
 from bench.comparators import together
 from bench.databases import databases
 from bench.measure import Run
+from bench.receipts import Rate, receipts
+from bench.recovery import recovery
 from bench.stages import Bed
 from bench.verbs import Asked
 from tests.house.sources import ROOT
@@ -181,3 +183,19 @@ def test_the_page_says_met_missed_and_not_measured() -> None:
     assert "| intake, CSV UTF-8 | sqlite | ≤ 1.6 | not measured | 1.60 met | not measured |" in lines
     assert "| reconcile | sqlite | ≤ 2.0 | not measured | not measured | 2.01 **missed** |" in lines
     assert "| reconcile | sqlite | not measured | not measured | 300 **missed** |" in lines
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def test_receipts_at_a_rate_and_recovery_tell_everything(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+    rate = Rate(per_s=1500, seconds=2, interval_s=0.25, workers=1)
+    given = request.getfixturevalue("postgresql_server") if kind == "postgresql" else None
+    with databases(kind, given) as made:
+        bed = Bed(tmp_path, rate.rows, made)
+        told = receipts(bed, rate)
+        assert told["whole"]
+        assert told["stored"] == told["receipts"] > 2_000
+        assert 0 < told["stored_s"]["p50"] <= told["stored_s"]["max"] <= told["tied_s"]["max"]
+        killed = recovery(bed, rate.rows, workers=1)
+    assert 0 < killed["collect"]["ready_s"] <= killed["recovery_s"]
+    assert killed["reconcile"]["tied_s"] >= killed["reconcile"]["done_s"] >= 0  # tenths of a second: a small one may be none
+    json.dumps([told, killed], allow_nan=False)

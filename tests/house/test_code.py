@@ -24,8 +24,8 @@ MAY_SLEEP = {
     "tests/postgresql.py": "waits for the lock of the database server",
     "tests/crash/journey.py": "comes again until the database has seen that its client is gone",
     "tests/jobs/stage.py": "asks processes of their own, again and again, whether something is true yet",
-    "tests/jobs/test_crowd.py": "kills at a moment that nobody chose",
-    "tests/jobs/test_workers.py": "a database that is away for some time",
+    "tests/crash/cut.py": "a database that runs for some time, and is away for some time",
+    "tests/crash/served.py": "sees that a server of its own has come to rest",
 }
 _INEXACT = {"float", "Decimal", "round"}
 _PARSE = {"parse", "fromstring", "fromstringlist", "iterparse", "XML", "XMLPullParser", "XMLID"}

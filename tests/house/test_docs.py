@@ -62,7 +62,7 @@ def calls(text: str) -> Iterator[Call]:
     spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
     for line in (*lines, *spans):
         for part in re.split(r"&&|;|\s#", line):
-            found = re.match(r"(?:\w+=\S+ )*fundlink(?: +(.+))?$", part.strip())
+            found = re.match(r"(?:\w+=\S+ )*fundlink(?: +(.+))?$", part.partition("…")[0].strip())
             if found:
                 words = (found[1] or "").split()
                 first = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
@@ -108,6 +108,32 @@ def test_every_command_in_a_page_exists() -> None:
         for page in PAGES
         for call in calls(page.read_text(encoding="utf-8"))
         if (why := wrong(call)) is not None
+    ]
+    assert not found, "\n".join(found)
+
+
+def targets(text: str) -> set[str]:
+    """Every ``make …`` in code blocks and code spans of a page."""
+    fenced = "\n".join(re.findall(r"^```\w*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+    spans = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    parts = (part.strip() for line in (*fenced.splitlines(), *spans) for part in re.split(r"&&|;|\s#", line))
+    return {found[1] for part in parts if (found := re.match(r"make ([a-z][a-z-]*)(?:\s|$)", part))}
+
+
+def test_every_target_in_a_page_exists() -> None:
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    unknown = {page.name: targets(page.read_text(encoding="utf-8")) - known for page in PAGES}
+    assert not {name: names for name, names in unknown.items() if names}
+    assert targets("`make nothing`\n```sh\nmake venv && x   # y\n```\n") == {"nothing", "venv"}
+
+
+def test_every_command_that_the_program_advises_exists() -> None:
+    """What a problem tells to do next, and what the demo and the pages say, is a command as it can be typed."""
+    said = {code: f"{meaning.ja} {meaning.next_ja} {meaning.en} {meaning.next_en}" for code, meaning in CATALOGUE.items()}
+    said |= {source.path: source.text for source in sources("fundlink")}
+    said |= {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "ops").glob("*.yml")}
+    found = [
+        f"{where}: fundlink {' '.join(call.words)}: {why}" for where, text in said.items() for call in calls(text) if (why := wrong(call))
     ]
     assert not found, "\n".join(found)
 

@@ -53,6 +53,18 @@ def test_a_file_in_the_drop_folder_is_a_task_of_recorded_steps(world: World, dat
     assert _records(world, database_url, plain) == [("portable_json",)]
 
 
+def test_what_was_paid_comes_to_the_core_system_by_itself(world: World, database_url: str) -> None:
+    """Nobody but the worker asks: its own schedule hands clearing over, in the folder that is for it."""
+    world.intake(bills(2))
+    world.jobs.submit()
+    world.receive([world.paid(1, "T1")])
+    world.jobs.reconcile()
+    core = world.folder / "home" / "outbox" / "core"
+    with running(worker := Worker(world.folder / "home", database_url, options=(), FUNDLINK_INTERVAL_S="0.5").ready()):
+        until(lambda: world.sql("SELECT COUNT(*) FROM export_delivery") == [(2,)], worker.log.read_text())
+    assert sorted(path.name.split("-")[0] for path in core.glob("*")) == ["clearing", "slips"]
+
+
 def test_killed_in_the_middle_of_a_file_it_goes_on_with_it_when_it_is_started_again(world: World, database_url: str) -> None:
     folder, count = _dropped(world, 2000), 2000
     settings: dict[str, Any] = {"FUNDLINK_INTERVAL_S": "0.5", "FUNDLINK_CHUNK_ROWS": "10", "FUNDLINK_WORKER": "one"}
@@ -96,3 +108,74 @@ def test_records_of_old_tasks_are_deleted_and_others_are_not(world: World, datab
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "[[], 0, 1, [], [], []]\n"
+
+
+_WORKER = """
+    import sys, threading
+    from pathlib import Path
+    from fundlink import bootstrap
+    from fundlink.config import Settings
+    from fundlink.jobs import Jobs, Task
+    from fundlink.jobs.worker import Worker
+
+    home, url = sys.argv[1:]
+    settings = Settings(home=Path(home), database_url=url, now="2026-11-24T09:00:00+09:00", worker_poll_s=0.1)
+    rooms = bootstrap.build(settings)
+    export, collect = (Task(verb, "x", "131016", {"municipality": "131016"}) for verb in ("export", "collect"))
+    begun, free = threading.Event(), threading.Event()
+"""
+_END = """
+    worker.stop()
+    rooms.close()
+    print(told)
+"""
+_PASSING = """
+    class Slow(Jobs):
+        def step(self, verb, name, ticket):
+            if verb == "export":
+                begun.set()
+                assert free.wait(120)
+            return super().step(verb, name, ticket)
+
+    worker = Worker(Slow(rooms, owned=True), settings, scheduled=False)
+    worker.start(print)
+    tasks = worker._engine
+    tasks.ask(export)
+    assert begun.wait(120)
+    tasks.ask(collect)
+    told = [tasks.answer(collect)["receipts"], free.is_set()]
+    free.set()
+    told.append(tasks.answer(export)["entries"])
+"""
+_FAILING = """
+    class Once(Jobs):
+        def step(self, verb, name, ticket):
+            if not begun.is_set():
+                begun.set()
+                raise RuntimeError("YAMADA HANAKO")
+            return super().step(verb, name, ticket)
+
+    worker = Worker(Once(rooms, owned=True), settings, scheduled=False)
+    worker.start(print)
+    worker._engine.ask(export)
+    told = worker._engine.answer(export)["entries"]
+"""
+
+
+def _worker(world: World, url: str, program: str) -> subprocess.CompletedProcess[str]:
+    """What a program says that runs a worker in a process of its own."""
+    command = [sys.executable, "-c", textwrap.dedent(_WORKER + program + _END), str(world.folder / "home"), url]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
+
+
+def test_what_arrives_is_taken_in_while_something_else_of_that_municipality_takes_long(world: World, database_url: str) -> None:
+    done = _worker(world, database_url, _PASSING)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "[0, False, 0]\n"
+
+
+def test_a_step_that_failed_is_told_by_its_name_without_what_it_was_about_and_tried_again(world: World, database_url: str) -> None:
+    done = _worker(world, database_url, _FAILING)
+    assert (done.returncode, done.stdout) == (0, "0\n")
+    assert "export.compose failed: RuntimeError" in done.stderr
+    assert "YAMADA" not in done.stderr

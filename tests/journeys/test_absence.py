@@ -226,6 +226,19 @@ def test_a_file_missing_in_the_list_of_the_gateway_is_a_gap_until_it_comes(town:
     assert town.sql("SELECT sequence, sequence_order FROM received_file ORDER BY id") == [(1, "first"), (3, "gap"), (2, "late")]
 
 
+def test_the_first_file_of_all_is_missed_too(town: World) -> None:
+    hidden = town.offer([town.paid(1, "T1")])
+    town.offer([town.paid(2, "T2")])
+    held = town.twin._files.pop(hidden)
+    town.jobs.collect()
+    town.jobs.reconcile()
+    assert town.jobs.expected({})["gaps"] == [{"municipality_code": CODE, "first": 1, "last": 1}]
+    assert "FL-WTM-004" in _codes(lambda: _unpaid(town))
+    town.twin._files[hidden] = held
+    town.jobs.collect()
+    assert town.jobs.expected({})["gaps"] == []
+
+
 def _digest(body: bytes) -> str:
     import hashlib
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from fundlink import bootstrap, desk
+from fundlink import bootstrap
 from fundlink.config import Settings
 from fundlink.connectors.in_memory import InMemoryGateway
+from fundlink.desk import taking_back
 from fundlink.domain.errors import BusyError
 from fundlink.domain.records import BillingRecord
 from fundlink.jobs import Jobs
@@ -198,7 +199,7 @@ def test_one_bill_written_and_reissued_at_once_does_not_deadlock(town: World, mo
         with town.jobs.rooms.store.together():
             town.jobs.bills([_api_row(town, bill(1, charge_yen=3))], "api")
 
-    assert both(halt, put, lambda: desk.reissue(town.jobs.rooms, bill(2).bill_key, "a", "b")) == []
+    assert both(halt, put, lambda: taking_back.reissue(town.jobs.rooms, bill(2).bill_key, "a", "b")) == []
     assert town.sql("SELECT COUNT(*) FROM slip WHERE issue_count = 2") == [(1,)]
     _sound(town)
 
@@ -359,7 +360,7 @@ def test_many_at_once_lose_nothing_and_double_nothing(town: World, tmp_path: Pat
             thread.start()
         for turn in range(1, turns + 1):
             town.intake([bill(turn, charge_yen=turn), bill(first + turn)], name=f"{turn}.csv")
-            desk.reissue(town.jobs.rooms, bill(first + turn).bill_key, "a", "b")
+            taking_back.reissue(town.jobs.rooms, bill(first + turn).bill_key, "a", "b")
             for stage in ("preliminary", "confirmed"):
                 with suppress(BusyError):  # then another one collects it
                     town.receive([town.paid(first + turn, f"T{turn}", stage=stage)])

@@ -105,3 +105,25 @@ def test_parts_of_a_stream_run_side_by_side_and_the_whole_excludes_them(postgres
     with store.stream_lock("submit"):
         pass
     town.jobs.rooms.close()
+
+
+def test_two_collectors_at_once_take_a_file_in_or_set_it_aside_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one took the first for dead: all it does is done while the first has a file in its hand."""
+    world.intake([bill(1)])
+    world.jobs.submit()
+    world.offer([world.paid(1, "T1")])
+    world.twin.put_bytes("99001", "receipt", "2026-11-20", body=b"no receipts")
+    honest, done = world.twin.fetch, dict[str, dict[str, Any]]()
+
+    def fetch(file_id: str) -> bytes:
+        if not done:
+            done["by"] = {}
+            done["by"] = _run(world, "collect")
+        return honest(file_id)
+
+    monkeypatch.setattr(world.twin, "fetch", fetch)
+    mine = _run(world, "collect")
+    assert (done["by"]["receipts"], done["by"]["quarantined"]) == (1, 1)
+    assert (mine["receipts"], mine["duplicates"], mine["quarantined"], mine["problems"]) == (0, 0, 0, [])
+    assert world.sql("SELECT remote_id, state FROM received_file ORDER BY id") == [("receipt-1", "applied"), ("receipt-2", "quarantined")]
+    assert [one["id"] for one in verify.verify(world.jobs.rooms.store)["invariants"] if not one["ok"]] == []

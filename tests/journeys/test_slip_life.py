@@ -234,6 +234,23 @@ def test_a_bill_that_comes_back_while_its_cancellation_is_in_flight_gets_a_new_n
     _sound(world)
 
 
+def test_a_bill_that_comes_back_while_an_older_slip_of_it_is_in_flight_gets_a_new_number(world: World) -> None:
+    """Nobody can pay by the slip that was dropped, nor by the one before it, whatever becomes of that."""
+    world.intake(bills(1))
+    world.twin.faults = ["unreachable"]
+    world.jobs.submit()
+    world.jobs.reissue(bill(1).bill_key, "a", "b")
+    world.intake([bill(1, action="9")], name="b.csv")
+    world.twin.faults = ["lose_message"]
+    world.jobs.submit()
+    second = world.slip(1)[0]
+    world.intake([bill(1, charge_yen=3)], name="c.csv")
+    world.jobs.submit()
+    assert (world.slip(1)[0] != second, world.state(1)) == (True, "registered")
+    assert world.twin.slips[world.slip(1)[0]]["AmountYen"] == "3"
+    _sound(world)
+
+
 def test_slips_dropped_before_they_were_sent_are_in_the_audit_trail(world: World) -> None:
     world.intake(bills(1))
     world.intake([bill(1, action="9")], name="b.csv")

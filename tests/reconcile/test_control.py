@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from fundlink.domain.records import SettlementRecord
+from fundlink.store import verify
 from tests.builders import CODE, DAY, INSTITUTION, World, bill, receipt
 from tests.desk.cases import act
 
@@ -66,6 +67,24 @@ def test_every_slip_is_paid_unpaid_cancelled_or_expired_whatever_happens(town: W
     before = town.sql("SELECT COUNT(*) FROM slip_total")
     assert town.jobs.reconcile()["control"] == told["control"]
     assert town.sql("SELECT COUNT(*) FROM slip_total") == before
+
+
+TOTALS = {
+    "outcome_total": "municipality_code, day, fund_code, outcome",
+    "slip_total": "municipality_code, fund_code, part",
+    "month_total": "municipality_code, part, fund_code, month, channel",
+}
+
+
+def test_totals_grow_with_what_they_are_of_and_not_with_runs(town: World) -> None:
+    for number in range(1, 6):
+        town.receive([town.paid(number, f"T{number}")])
+        town.jobs.reconcile()
+    for table, key in TOTALS.items():
+        rows = town.sql(f"SELECT {key}, COUNT(*) FROM {table} GROUP BY {key}")
+        assert rows, table
+        assert {row[-1] for row in rows} == {1}, table
+    assert verify.verify(town.jobs.rooms.store)["ok"]
 
 
 def test_a_bill_that_acts_pay_is_paid(town: World) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from fundlink.domain.records import BankCreditRecord, SettlementRecord
-from fundlink.store import receipts, vault, verify
+from fundlink.store import audit, receipts, vault, verify
 from tests.builders import CODE, DAY, INSTITUTION, World, bill, bills, outcomes, receipt
 
 OTHER_DAY = "2026-11-21"
@@ -26,6 +28,7 @@ def _credit(world: World, name: str, **changed: Any) -> None:
                  "business_day": DAY, "raw_id": raw, "at": DAY, "state": "applied", "records": 1, "yen": record.amount_yen}  # fmt: skip
         receipts.stage(connection, "bank_credit", [(1, CODE, *record)])
         receipts.store_arrivals(connection, "bank_credit", receipts.add_received(connection, noted))
+        audit.append(connection, audit.Entry("gateway", "collect.apply", f"received:{noted['remote_id']}", {}, DAY))
 
 
 def _days(world: World) -> dict[tuple[str, str], tuple[Any, ...]]:
@@ -216,3 +219,28 @@ def test_only_slips_of_a_day_that_ties_now_are_settled(world: World) -> None:
     world.receive([world.paid(2, "T2")])
     assert _days(world)[DAY, "601"][2] == "difference"
     assert (world.state(1), world.state(2)) == ("settled", "paid")
+
+
+def test_payments_of_unknown_bills_are_looked_at_again_only_beside_new_slips(world: World) -> None:
+    """Unknown payments gather over the years; a run in which no slip is new passes them by."""
+
+    def looked() -> bool:
+        said: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+            said.append(statement)
+
+        sa.event.listen(world.jobs.rooms.store.engine, "before_cursor_execute", note)
+        world.jobs.reconcile()
+        sa.event.remove(world.jobs.rooms.store.engine, "before_cursor_execute", note)
+        return any("o.outcome = 'unknown_bill'" in statement and "slip s" in statement for statement in said)
+
+    world.intake(bills(1))
+    world.jobs.submit()
+    world.receive([receipt("T1", "5" * 20, "123456", amount_yen=1001)])
+    assert looked()
+    world.receive([receipt("T2", "6" * 20, "123456", amount_yen=1001)])
+    assert not looked()
+    world.intake(bills(2))
+    assert looked()
+    assert outcomes(world) == {"T1": "unknown_bill", "T2": "unknown_bill"}

@@ -10,7 +10,7 @@ import pytest
 
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.records import BankCreditRecord, SettlementRecord
-from fundlink.store import receipts, vault, verify
+from fundlink.store import audit, receipts, vault, verify
 from tests.builders import CODE, DAY, INSTITUTION, World, bills, world
 
 TRANSFER = "2026-11-26"
@@ -35,6 +35,7 @@ def credit(world: World, name: str, yen: int, **changed: Any) -> None:
                  "business_day": DAY, "raw_id": raw, "at": DAY, "state": "applied", "records": 1, "yen": record.amount_yen}  # fmt: skip
         receipts.stage(connection, "bank_credit", [(1, CODE, *record)])
         receipts.store_arrivals(connection, "bank_credit", receipts.add_received(connection, noted))
+        audit.append(connection, audit.Entry("gateway", "collect.apply", f"received:{noted['remote_id']}", {}, DAY))
 
 
 def begin(world: World, paid: dict[str, int]) -> None:

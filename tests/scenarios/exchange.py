@@ -16,6 +16,7 @@ class Exchange(InMemoryGateway):
         super().__init__(pair)
         self.registers: dict[str, dict[str, dict[str, str]]] = {}
         self.losses: dict[str, list[str]] = {}
+        self.tills: dict[str, list[str]] = {}
         self._listed: dict[str, list[RemoteFile]] = {}
 
     def submit(self, message_id: str, body: bytes) -> bytes:
@@ -23,6 +24,7 @@ class Exchange(InMemoryGateway):
         institution = safe_xml.parse(body).findtext(_CODE) or ""
         self.slips = self.registers.setdefault(institution, {})
         self.faults = self.losses.setdefault(institution, [])
+        self.paid = self.tills.setdefault(institution, [])
         return super().submit(message_id, body)
 
     def files(self, institution_code: str, after: int) -> list[RemoteFile]:

@@ -77,7 +77,7 @@ class Stage:
         self._today = dt.datetime.fromisoformat(f"{day}T18:00:00+09:00")
         self._bill_files(day, [one for one in due if one.event.verb in _FILES])
         for one in due:
-            if one.event.verb in ("again", "reissue", "rollback", "lose"):
+            if one.event.verb in ("again", "reissue", "rollback", "lose", "counter", "returned"):
                 self._act(one)
         early = [one for one in due if "unposted" in one.event.more]
         self.world.jobs.submit()
@@ -143,6 +143,16 @@ class Stage:
 
     def _lose(self, one: Due) -> str:
         self.twin.losses.setdefault(one.place.institution, []).extend(one.event.about)
+        return ""
+
+    def _counter(self, one: Due) -> str:
+        """A payer pays there; we hear of it when its receipt comes."""
+        self.twin.tills.setdefault(one.place.institution, []).append(self._slip(one, one.event.about[0])[0])
+        return ""
+
+    def _returned(self, one: Due) -> str:
+        """A payment is taken back there."""
+        self.twin.tills[one.place.institution].remove(self._slip(one, one.event.about[0])[0])
         return ""
 
     def _close(self, one: Due) -> str:
@@ -291,7 +301,7 @@ class Stage:
 
 
 _ACTS: dict[str, Callable[[Stage, Due], str]] = {
-    "again": Stage._again, "reissue": Stage._reissue, "rollback": Stage._roll_back, "lose": Stage._lose, "close": Stage._close, "unpaid": Stage._unpaid,
+    "again": Stage._again, "reissue": Stage._reissue, "rollback": Stage._roll_back, "lose": Stage._lose, "counter": Stage._counter, "returned": Stage._returned, "close": Stage._close, "unpaid": Stage._unpaid,
     "stale": Stage._stale,
 }  # fmt: skip
 _SLIPS = "SELECT b.bill_key, s.issue_count, s.case_key, s.confirmation_number FROM slip s JOIN bill b ON b.id = s.bill_id"

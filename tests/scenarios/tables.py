@@ -19,7 +19,7 @@ VALUES = ("yen", "on", "booked", "slip", "fund", "until", "due", "fee", "count",
 FLAGS = ("wrong", "out", "unposted")
 FACTS = ("pay", "prelim", "back", "resend", "settle", "credit")
 """What arrives from the gateway and the bank; everything else is an act of the core system or of staff."""
-ACTS = ("bill", "cancel", "again", "reissue", "rollback", "lose", "close", "unpaid", "stale", "look")
+ACTS = ("bill", "cancel", "again", "reissue", "rollback", "lose", "close", "unpaid", "stale", "counter", "returned", "look")
 EXPECTED = ("outcomes", "slips", "days", "entries", "effects", "acts", "problems", "gateway")
 
 
@@ -124,7 +124,7 @@ def _with_amounts(events: list[Event]) -> Iterator[Event]:
         if event.verb == "bill":
             name, amount = event.about
             yen[name], fund[name] = sum(map(int, amount.split("+"))), event.more.get("fund", "601")
-        if event.verb in ("bill", "cancel", "reissue"):
+        if event.verb in ("bill", "cancel", "reissue", "counter", "returned"):
             name = event.about[0]
             told = event._replace(more={"fund": fund[name], "yen": str(yen[name]), **event.more, "of": fund[name]})
         elif event.verb in ("pay", "prelim", "back"):

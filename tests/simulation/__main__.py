@@ -1,21 +1,33 @@
-"""``python -m tests.simulation``: soak (many seeds), replay (one seed, its trace), defects (planted
-faults, each to be caught), differential (SQLite and PostgreSQL end in the same ledger), page (rows for docs/reliability.md).
+"""``python -m tests.simulation``: soak (many seeds), merge (the lines of several soaks into one), replay (one seed, its trace), defects
+(planted faults, each to be caught), differential (SQLite and PostgreSQL end in the same ledger), page (rows for docs/reliability.md).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any
 
-from tests.simulation import defects, differential, page, soak
+from tests.simulation import defects, differential, page, parts, soak
 from tests.simulation.plants import DEFECTS
 from tests.simulation.world import EVENTS
 
 
 def _soak(asked: argparse.Namespace) -> int:
-    told = soak.soak(asked.seeds, first=asked.first, events=asked.events, processes=asked.processes)
+    told = soak.soak(asked.seeds, first=asked.first, events=asked.events, processes=asked.processes, seconds=asked.seconds)
     print(soak.as_line(told))
-    return 1 if told["violations"] or (asked.seeds >= 100 and told["never"]) else 0
+    return _judged(told)
+
+
+def _judged(told: dict[str, Any]) -> int:
+    """Violations are wrong, and so is a long run in which some fault never struck: it has shown less than it says."""
+    return 1 if told["violations"] or (told["seeds"] >= 100 and told["never"]) else 0
+
+
+def _merge(asked: argparse.Namespace) -> int:
+    told = parts.merge(parts.read(asked.names))
+    print(soak.as_line(told))
+    return _judged(told)
 
 
 def _replay(asked: argparse.Namespace) -> int:
@@ -26,7 +38,7 @@ def _replay(asked: argparse.Namespace) -> int:
 
 
 def _defects(asked: argparse.Namespace) -> int:
-    told = defects.hunt(asked.names or list(DEFECTS), most=asked.seeds)
+    told = defects.hunt(asked.names or list(DEFECTS), most=asked.seeds, first=asked.first, processes=asked.processes)
     print(soak.as_line(told))
     return 0 if told["caught"] == told["planted"] else 1
 
@@ -46,16 +58,17 @@ def main() -> int:
     """Read the words of the call and do it."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--replay", type=int, metavar="SEED", help="print the trace of one seed")
-    parser.add_argument("what", nargs="?", choices=("soak", "defects", "differential", "page"), default="soak")
-    parser.add_argument("names", nargs="*", help="only these defects")
+    parser.add_argument("what", nargs="?", choices=("soak", "merge", "defects", "differential", "page"), default="soak")
+    parser.add_argument("names", nargs="*", help="only these defects; the files to be merged")
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=1e9, help="soak: begin no seed after so long, and tell what was done")
     asked = parser.parse_args()
     if asked.replay is not None:
         return _replay(asked)
-    return {"soak": _soak, "defects": _defects, "differential": _differential, "page": _page}[asked.what](asked)
+    return {"soak": _soak, "merge": _merge, "defects": _defects, "differential": _differential, "page": _page}[asked.what](asked)
 
 
 if __name__ == "__main__":

@@ -105,6 +105,13 @@ class Core:
             rows += [twin, twin._replace(charge=twin.charge + 7)]  # two contents of one key: both are refused
         self._send(rows)
 
+    def change(self, key: str) -> None:
+        """A file with nothing but one bill, which is cancelled, or raised, or comes back."""
+        row = self.wanted[key]
+        self._send(
+            [row._replace(cancel=not row.cancel) if self.rng.random() < 0.6 else row._replace(charge=row.charge + 500, cancel=False)]
+        )
+
     def _send(self, rows: list[Row]) -> None:
         self.number += 1
         self.newest_day = max(self.newest_day, self.today().isoformat())

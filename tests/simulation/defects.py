@@ -6,7 +6,6 @@ a function put in the place of another, or words changed in a statement on its w
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import Any
 
 from fundlink.store import bulk
 from tests.simulation import ground, soak, storage
+from tests.simulation.crew import Progress, work
 from tests.simulation.plants import DEFECTS
 
 
@@ -59,6 +59,10 @@ class Plant:
             setattr(place, name, value)
 
 
+SIGN = 50
+"""After so many seeds without success a hunt says that it lives."""
+
+
 @contextmanager
 def planted(name: str) -> Iterator[Plant]:
     """The product with one defect."""
@@ -72,26 +76,42 @@ def planted(name: str) -> Iterator[Plant]:
 
 def catch(name: str, *, most: int = 2000, first: int = 1, seconds: float = 1e9) -> dict[str, Any]:
     """Run seeds with a defect until one of them goes wrong."""
+    *_, last = _tried(name, most=most, first=first, seconds=seconds)
+    return last
+
+
+def _tried(name: str, *, most: int, first: int, seconds: float = 1e9) -> Iterator[dict[str, Any]]:
+    """How far it is now and then, and at the end what came of it."""
     start = time.monotonic()
     with ground.shelf() as shelf, planted(name) as plant, storage.installed():
         for seed in range(first, first + most):
             run = soak.one(shelf, seed)
             if run.violations:
-                return {"defect": name, "caught": True, "seed": run.seed, "event": run.events, "by": run.violations[0][:160]}
+                yield {"defect": name, "caught": True, "seed": run.seed, "event": run.events, "by": run.violations[0][:160]}
+                return
+            if not seed % SIGN:
+                yield {"defect": name, "at": seed}
             if time.monotonic() - start > seconds:
                 break
-        return {"defect": name, "caught": False, "seed": None, "reached": plant.reached}
+        yield {"defect": name, "caught": False, "seed": None, "reached": plant.reached}
 
 
-def hunt(names: Sequence[str], *, most: int = 2000) -> dict[str, Any]:
+def hunt(names: Sequence[str], *, most: int = 2000, first: int = 1, processes: int = 1) -> dict[str, Any]:
     """Catch each of these; progress on stderr, the seed that caught each in the answer."""
-    found = []
-    for name in names:
-        told = catch(name, most=most)
-        print(f"{name}: {told}", file=sys.stderr, flush=True)
-        found.append(told)
-    caught = [one for one in found if one["caught"]]
+    found: dict[str, dict[str, Any]] = {}
+    progress = Progress(len(names), "defects")
+    for told in work(0, len(names), processes, lambda given: (one for at in given for one in _tried(names[at], most=most, first=first))):
+        if "at" in told:
+            progress.told(len(found), f"{told['defect']}: not until seed {told['at']}", always=True)
+            continue
+        found[told["defect"]] = told
+        progress.told(
+            len(found), f"{told['defect']}: " + (f"seed {told['seed']} {told['by']}" if told["caught"] else "NOT CAUGHT"), always=True
+        )
+    progress.end()
+    caught = [one for one in found.values() if one["caught"]]
     return {
         "planted": len(found), "caught": len(caught), "most_seeds": max((one["seed"] for one in caught), default=0),
-        "defects": {one["defect"]: one["seed"] for one in found},
+        "defects": {name: found[name]["seed"] for name in names if name in found},
+        "by": {name: found[name].get("by", "") for name in names if name in found},
     }  # fmt: skip

@@ -39,11 +39,12 @@ FAULTS: dict[str, str] = {
     "T29": "I/O error at the sync of a commit: it may or may not be there",
     "T30": "a file is in its place, and the call that put it there fails",
     "T35": "two workers go on with one job",
-    "T36": "killed between handing a file over and noting it",
+    "T36": "killed while a file is handed over, half of it written, or between that and noting it",
     "T37": "a core system changes or cancels a bill that is paid",
     "T38": "a day is closed while its receipts arrive",
     "T39": "killed or cut off while a day is closed",
     "T45": "links stop one by one and come back in another order",
+    "T47": "a file or an answer that is right in everything but its seal: of another document, by another key, of a stranger",
 }
 ODDS = (0.0, 0.0, 0.03, 0.08, 0.2)
 
@@ -59,10 +60,14 @@ class Faults:
 
     def strikes(self, name: str, share: float = 1.0) -> bool:
         """Whether this fault strikes now; ``share`` makes it rarer at places that are passed often."""
-        if not self.on or self._rng.random() >= self._odds[name] * share:
+        if not self.draws(name, share):
             return False
         self.hits[name] += 1
         return True
+
+    def draws(self, name: str, share: float = 1.0) -> bool:
+        """The same where nothing has happened yet: what comes of it is noted when it does."""
+        return self.on and self._rng.random() < self._odds[name] * share
 
     def note(self, name: str) -> None:
         """A fault that came about by itself."""

@@ -47,7 +47,7 @@ def _signer() -> SteadySigner:
 def rooms(store: Store, gateway: Gateway, clock: Callable[[], datetime], folder: Path) -> Rooms:
     """The rooms of one worker: everything real but the gateway, the clock and where random numbers come from."""
     found: dict[str, Any] = {
-        "store": store, "profile": _profiles(), "calendar": _calendar(), "codes": bootstrap.code_words, "gateway": gateway, "signer": _signer,
+        "store": store, "profile": _profiles(), "profiles": bootstrap.profile_shelf(Settings()), "calendar": _calendar(), "codes": bootstrap.code_words, "gateway": gateway, "signer": _signer,
         "trust": PinnedTrust(), "clock": clock, "confirmation_numbers": lambda _size: [], "folder": folder, "production": False,
         "chunk_rows": 10_000, "message_records": 10_000, "progress": bootstrap._silent, "lot": Random(folder.name).random,
         "sealing_key": lambda: bytes(32), "printer": lambda: bootstrap._printer(Settings()),

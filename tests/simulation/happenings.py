@@ -9,8 +9,8 @@ import datetime as dt
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fundlink import desk
-from fundlink.pipeline import Rooms, closing, unpaid
+from fundlink.desk import taking_back
+from fundlink.pipeline import VERBS, Rooms, closing, unpaid
 from tests.simulation import ending
 from tests.simulation.core import INSTITUTIONS, Core
 from tests.simulation.register import CHANNELS, Payment
@@ -41,8 +41,10 @@ def _pay(world: World) -> str:
     if not slips:
         return _work(world)
     (institution, case_key), slip = rng.choice(slips)
-    if register.is_paid(institution, case_key) and rng.random() < 0.7:
+    if register.is_paid(institution, case_key) and rng.random() < 0.7 and (institution, case_key) not in register.doubled:
         return _work(world)
+    if (institution, case_key) in register.kept_back and rng.random() < 0.9:
+        return _work(world)  # who takes a payment back because the bill is no more seldom pays it again
     number, yen, fund = slip.told["ConfirmationNumber"], slip.yen, slip.told["FundCode"]
     draw = rng.random()
     if draw < 0.05:
@@ -76,9 +78,41 @@ def _take_back(world: World) -> str:
     open_ones = [p for p in world.register.payments.values() if p.booked_on == today and not p.cancelled]
     if not open_ones:
         return _work(world)
-    payment = world.rng.choice(open_ones)
+    kept_back = [p for p in open_ones if (p.institution, p.case_key) in world.register.kept_back]
+    payment = world.rng.choice(kept_back if kept_back and world.rng.random() < 0.8 else open_ones)
     payment.cancelled = True
     return payment.key
+
+
+def _regret(world: World) -> str:
+    """A bill that was paid today, which we have not heard of, is changed or cancelled in haste; the payer may take it back at that."""
+    today, ledger = world.clock.today().isoformat(), world.checks.ledger
+    paid = [p for p in world.register.payments.values() if p.booked_on == today and not p.cancelled and not p.stages]
+    keys = sorted({key for p in paid if (key := ledger.by_slip.get((p.institution, p.case_key))) is not None})
+    if world.depth or not keys:
+        return _work(world)
+    key = world.rng.choice(keys)
+    core = next(core for core in world.cores if key.startswith(core.code))
+    core.change(key)
+    told = f"{core.code} changes {key[-18:-6]}: {_hurry(world, 'intake')}, {_hurry(world, 'submit')}"
+    for payment in (one for one in paid if not one.stages):  # the night may have passed meanwhile, and its files told of them
+        if (payment.institution, payment.case_key) in world.register.kept_back and world.rng.random() < 0.5:
+            payment.cancelled, told = True, f"{told}, {payment.key} is taken back"
+    return told
+
+
+def _hurry(world: World, verb: str) -> str:
+    """Somebody who has nothing to do does one verb to its end, if it comes to one."""
+    idle = [worker for worker in world.workers.staff if worker.job is None]
+    if not idle or verb in world.workers.held or world.stopped:
+        return "later"
+    worker, told = idle[0], ""
+    worker.job = world.workers.new_job(verb)
+    if worker.job is not None:
+        world.workers.held[verb] = worker.name
+    while worker.job is not None and not told.startswith("!"):
+        told = world.workers.step(worker)
+    return told or "nothing"
 
 
 def _hours(world: World) -> str:
@@ -105,39 +139,64 @@ def _reissue(world: World) -> str:
     if not keys:
         return _work(world)
     key = world.rng.choice(keys)
-    return world.staff_act("reissue", lambda rooms: desk.reissue(rooms, key, "担当", "係長")["issue_count"])
+    return world.staff_act("reissue", lambda rooms: taking_back.reissue(rooms, key, "担当", "係長")["issue_count"])
+
+
+def _post(rooms: Rooms) -> str:
+    for _, step in VERBS["reconcile"]:
+        step(rooms, {"day": None, "municipality": None})
+    return "done"
 
 
 def _close(world: World) -> str:
-    core, override = world.rng.choice(world.cores), "月末のため" if world.rng.random() < 0.5 else None
-    day = _next_to_close(world, core)
-    if not day:
+    cores = [core for core in world.cores if _open_days(world, core)]
+    if not cores:
         return _work(world)
-    late = [o for o in world.offers.files.values() if o.day <= day and o.institution == core.institution and o.file_id not in world.taken()]
-    draw = world.rng.randrange(3)
+    if world.rng.random() < 0.5:
+        cores = [core for core in cores if _under_way(world, core, _open_days(world, core)[0])] or cores
+    core, override = world.rng.choice(cores), "月末のため" if world.rng.random() < 0.7 else None
+    day = _day_to_close(world, core)
     acts: tuple[Callable[[Rooms], Any], ...] = (
         lambda rooms: closing.close_day(rooms, day, "担当", approved_by="会計管理者", municipality=core.code, override=override),
         lambda rooms: closing.prepare(rooms, day, "担当", municipality=core.code, override=override),
         lambda rooms: closing.approve(rooms, day, "会計管理者", municipality=core.code),
     )
+    chosen = acts[world.rng.choice((0, 0, 0, 1, 2))]
+    posted = ""
+    if world.rng.random() < 0.7 and "reconcile" not in world.workers.held:  # as a person would: what has come is posted first
+        posted = world.staff_act("post", _post) + " | "
 
     def act(rooms: Rooms) -> str:
-        told = acts[draw](rooms)
-        if told.get("closed") and late:
+        told = chosen(rooms)
+        if told.get("closed") and _under_way(world, core, day):
             world.faults.note("T38")
         return f"{day} {core.code} {sorted({one['code'] for one in told['refused']})}"
 
-    return world.staff_act("close", act)
+    return posted + world.staff_act("close", act)
 
 
-def _next_to_close(world: World, core: Core) -> str:
-    """The oldest day that is not closed, now and then another one; "" while there is none."""
+def _under_way(world: World, core: Core, day: str) -> bool:
+    """Whether receipts of that day or of earlier ones exist and are not all in: on offer, late, or being fetched at this moment."""
+    taken = world.taken()
+    of_it = [o for o in world.offers.files.values() if o.institution == core.institution and o.kind == "receipt" and o.day <= day]
+    return any(offer.good and offer.says and offer.file_id not in taken for offer in of_it)
+
+
+def _open_days(world: World, core: Core) -> list[str]:
+    """The days behind the last closed one of which anything is known, oldest first."""
     found = world.checks.rows(
-        f"""SELECT MIN(d.day) FROM day_state d WHERE d.municipality_code = '{core.code}' AND d.day > COALESCE(
-              (SELECT MAX(c.day) FROM day_close c WHERE c.municipality_code = '{core.code}' AND c.step = 'approved'), '')"""
-    )[0][0]
-    other = (world.clock.today() - dt.timedelta(days=world.rng.randrange(1, 6))).isoformat()
-    return "" if not found else other if world.rng.random() < 0.2 else str(found)
+        f"""SELECT DISTINCT d.day FROM day_state d WHERE d.municipality_code = '{core.code}' AND d.day > COALESCE(
+              (SELECT MAX(c.day) FROM day_close c WHERE c.municipality_code = '{core.code}' AND c.step = 'approved'), '') ORDER BY d.day"""
+    )
+    return [str(row[0]) for row in found]
+
+
+def _day_to_close(world: World, core: Core) -> str:
+    """The oldest open day; now and then a later one, which is out of order, or one of which nothing is known."""
+    days, draw = _open_days(world, core), world.rng.random()
+    if draw < 0.2 and len(days) > 1:
+        return world.rng.choice(days[1:])
+    return days[0] if draw < 0.95 else (world.clock.today() - dt.timedelta(days=world.rng.randrange(1, 6))).isoformat()
 
 
 def _unpaid(world: World) -> str:
@@ -186,7 +245,7 @@ def _links(world: World) -> str:
 
 
 EVENTS_OF: dict[str, tuple[int, Callable[[World], str]]] = {
-    "work": (110, _work), "bills": (12, _bills), "pay": (34, _pay), "preliminary": (7, _preliminary), "take back": (6, _take_back),
-    "hours": (12, _hours), "night": (9, _night), "pick up": (6, _pick_up), "reissue": (3, _reissue), "close": (12, _close),
-    "unpaid": (3, _unpaid), "clock": (3, _step_clock), "gateway": (5, _gateway_ails), "links": (6, _links),
+    "work": (110, _work), "bills": (12, _bills), "pay": (34, _pay), "preliminary": (7, _preliminary), "take back": (8, _take_back),
+    "hours": (12, _hours), "night": (9, _night), "pick up": (6, _pick_up), "reissue": (3, _reissue), "close": (14, _close),
+    "regret": (5, _regret), "unpaid": (3, _unpaid), "clock": (3, _step_clock), "gateway": (5, _gateway_ails), "links": (6, _links),
 }  # fmt: skip

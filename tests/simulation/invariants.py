@@ -55,7 +55,7 @@ class Glass:
     dialect = _Dialect()
 
     def __init__(self, path: str) -> None:
-        self._raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=2000)
         self.asked: set[str] = set()
 
     def execute(self, statement: Any, values: dict[str, Any] | None = None) -> _Rows:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from mock_eltax import bank, documents
 from tests.simulation.faults import Faults
 from tests.simulation.register import Payment, check_digit
-from tests.simulation.seals import Pair, seal
+from tests.simulation.seals import FORGERIES, Pair, forge, seal
 
 
 @dataclass
@@ -133,21 +133,29 @@ class Offers:
             middle = len(told) // 2
             parts = [told[:middle], told[self._rng.randrange(middle) :]]
         for part in parts:
-            rows = [
-                documents.record(
-                    "Receipt",
-                    [
-                        ("TransactionKey", p.key), ("Stage", stage), ("CaseKey", p.case_key), ("ConfirmationNumber", p.number),
-                        ("FundCode", p.fund), ("Channel", p.channel), ("AmountYen", p.yen), ("PaidOn", p.paid_on), ("BookedOn", p.booked_on),
-                    ],
-                )
-                for p, stage in part
-            ]  # fmt: skip
-            header = self._header(institution, ("R", day), len(rows), sum(p.yen for p, _ in part))
-            body = seal(documents.write("ReceiptFile", header, rows), self._own)
+            if part and self._faults.strikes("T47"):  # a payment more than there was
+                self._forged(institution, ("receipt", day), self._receipt_file(institution, day, [*part, _invented(part)]))
+            body = seal(self._receipt_file(institution, day, part), self._own)
             self._put(institution, ("receipt", day), body, [(p.key, stage) for p, stage in part])
         for payment, stage in told:
             payment.stages += [stage] if stage not in payment.stages else []
+
+    def _receipt_file(self, institution: str, day: str, told: list[tuple[Payment, str]]) -> bytes:
+        rows = [
+            documents.record(
+                "Receipt",
+                [
+                    ("TransactionKey", p.key), ("Stage", stage), ("CaseKey", p.case_key), ("ConfirmationNumber", p.number),
+                    ("FundCode", p.fund), ("Channel", p.channel), ("AmountYen", p.yen), ("PaidOn", p.paid_on), ("BookedOn", p.booked_on),
+                ],
+            )
+            for p, stage in told
+        ]  # fmt: skip
+        return documents.write("ReceiptFile", self._header(institution, ("R", day), len(rows), sum(p.yen for p, _ in told)), rows)
+
+    def _forged(self, institution: str, about: tuple[str, str], document: bytes) -> None:
+        """Somebody on the way offers a file of his own; nothing of it may ever count."""
+        self._add(institution, about, forge(document, self._own, self._rng.choice(FORGERIES)), dt.timedelta(), good=False)
 
     def settlements(self, institution: str, day: str, sums: dict[str, tuple[int, int]]) -> list[Notice]:
         """The notice of a day: (count, gross) by fund. What has to be put right later comes back."""
@@ -175,6 +183,15 @@ class Offers:
 
     def notice(self, institution: str, day: str, lines: list[Notice]) -> None:
         """Send lines of a notice."""
+        for line in lines:
+            self.notices[line.key, line.edition] = line
+        if lines and self._faults.strikes("T47"):
+            more = Notice(**{**vars(lines[0]), "key": lines[0].key[:-1] + "X"})
+            self._forged(institution, ("settlement", day), self._settlement_file(institution, day, [*lines, more]))
+        body = seal(self._settlement_file(institution, day, lines), self._own)
+        self._put(institution, ("settlement", day), body, [(n.key, str(n.edition)) for n in lines])
+
+    def _settlement_file(self, institution: str, day: str, lines: list[Notice]) -> bytes:
         rows = [
             documents.record(
                 "Settlement",
@@ -185,11 +202,7 @@ class Offers:
             )
             for n in lines
         ]  # fmt: skip
-        for line in lines:
-            self.notices[line.key, line.edition] = line
-        header = self._header(institution, ("S", day), len(rows), sum(n.gross for n in lines))
-        body = seal(documents.write("SettlementFile", header, rows), self._own)
-        self._put(institution, ("settlement", day), body, [(n.key, str(n.edition)) for n in lines])
+        return documents.write("SettlementFile", self._header(institution, ("S", day), len(rows), sum(n.gross for n in lines)), rows)
 
     def statement(self, institution: str, day: str) -> None:
         """The bank's file of a day, if money came."""
@@ -202,3 +215,9 @@ class Offers:
         self._opening[institution] = opening + sum(credit.yen for credit in movements)
         body = bank.write_statement(bank.Statement(dt.date.fromisoformat(day), opening, movements, institution.zfill(7)))
         self._put(institution, ("bank_credit", day), body, [(str(notice.credit_number),) for notice in came])
+
+
+def _invented(told: list[tuple[Payment, str]]) -> tuple[Payment, str]:
+    """A payment that nobody made, in the words of one that somebody did."""
+    payment, _ = told[-1]
+    return replace(payment, key=payment.key[:-1] + "X", yen=payment.yen + 1000), "confirmed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.simulation.faults import FAULTS
+from tests.simulation.plants import DEFECTS
 
 
 def rows(told: str) -> str:
@@ -12,12 +13,19 @@ def rows(told: str) -> str:
     lines = []
     for found in (json.loads(line) for line in told.splitlines() if line.startswith("{")):
         if "planted" in found:
-            lines.append(f"| planted defects | {found['caught']}/{found['planted']} caught, the last one at seed {found['most_seeds']} |")
-            lines += [f"| `{name}` | seed {seed} |" for name, seed in found["defects"].items()]
+            lines.append(f"{found['caught']}/{found['planted']}, {found['most_seeds']}")
+            lines += [f"| `{name}` | {DEFECTS[name].words} | {seed or '—'} |" for name, seed in found["defects"].items()]
             continue
-        span = f"{found['first']}–{found['first'] + found['seeds'] - 1}"
-        lines.append(
-            f"| {span} | {found['seeds']:,} | {found['events']:,} | {found['violations']} | {found['processes']} | {found['events_per_s']:,} | {found['events_per_cpu_s']:,} |"
+        spans = found.get("spans", [[found["first"], found["first"] + found["seeds"] - 1]])
+        span = "、".join(f"{first}–{last}" for first, last in spans)
+        cells = (
+            span,
+            f"{found['seeds']:,}",
+            f"{found['events']:,}",
+            found["violations"],
+            found["events_per_cpu_s"],
+            found.get("commit") or "—",
         )
+        lines.append(f"| {' | '.join(map(str, cells))} |")
         lines += [f"| {name} | {FAULTS[name]} | {count:,} |" for name, count in found["faults"].items()]
     return "\n".join(lines)

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cryptography import x509
+
 from fundlink import pipeline, store
-from fundlink.connectors import envelope
+from fundlink.connectors import core_files, envelope
 from fundlink.formats import fixed_reader
 from fundlink.pipeline import absence, closing, collect, intake, places, reconcile
 from fundlink.pipeline.rooms import Rooms
@@ -157,6 +159,10 @@ def _given(honest: Any, *arguments: Any, **named: Any) -> Any:
     return honest(*arguments, **named)._replace(given=True)
 
 
+def _shown(_honest: Any, claim: Any, _trusted: Any, _at: Any) -> Any:
+    return x509.load_der_x509_certificate(claim.certificate)
+
+
 def _other_bytes(honest: Any, connection: Any, raw_id: int) -> bytes:
     return bytes(honest(connection, raw_id)) + b"\n"
 
@@ -202,6 +208,7 @@ DEFECTS: dict[str, Defect] = {
     "lost_cancel": Defect("a cancellation has no effect", _sql("WHEN v.action = '9' THEN 'cancelled'", "WHEN v.action = '9' THEN 'unchanged'")),
     "paid_bill_changed": Defect("a paid bill is changed without a word", _sql("THEN 'conflict'", "THEN 'updated'")),
     "change_not_seen": Defect("a changed row counts as unchanged", _sql("AND v.content = (SELECT w.content", "AND v.content <> (SELECT '' || w.content")),
+    "refused_for_ever": Defect("what was refused because of a payment is not told again when that is taken back", _sql("AND r.stage = 'cancelled' AND", "AND 1 = 0 AND")),
     "old_slip_lives_on": Defect(
         "a re-issue does not take the old slip out",
         lambda plant: plant.wrap(bills, "reissue", _reissued_quietly),
@@ -209,6 +216,7 @@ DEFECTS: dict[str, Defect] = {
     "bill_sequence_dropped": Defect("an old bill file is applied", _instead(places, "judge_bill_file", Verdict(""))),
     "totals_not_checked": Defect("counts and sums of a flat file are not held against its rows", _instead(fixed_reader.Walk, "_agree", None)),
     "seal_not_proved": Defect("a seal that does not hold is believed", _instead(envelope, "_prove", None)),
+    "any_key_will_do": Defect("a seal is proved by the key that came along with it", lambda plant: plant.wrap(envelope, "_certificate_of", _shown)),
     "bytes_not_compared": Defect("half a file is taken for the file", _unchecked_bytes),
     "resume_skips_a_line": Defect("a killed intake goes on one line too far", lambda plant: plant.wrap(intake, "_after", _after)),
     "resume_forgotten": Defect("a killed intake begins anew over its own rows", _instead(bills, "staged_up_to", 0)),
@@ -216,6 +224,7 @@ DEFECTS: dict[str, Defect] = {
     "withdrawal_not_handed": Defect("what was handed over wrongly is not taken back", _sql("AND (before_outcome <> outcome OR moved = 1)", "AND 1 = 0")),
     "entry_lost_at_the_mark": Defect("the export mark is off by one", _sql("WHERE o.id > :last AND", "WHERE o.id > :last + 1 AND")),
     "delivered_for_ever": Defect("a delivered file is not noted", _instead(clearings, "mark_delivered", None)),
+    "halves_left_behind": Defect("what a killed process left half written stays with the core system", _instead(core_files, "sweep", 0)),
     "first_edition_counts": Defect("a corrected settlement does not count", _sql("t.edition = (SELECT MAX(x.edition)", "t.edition = (SELECT MIN(x.edition)")),
     "credit_doubled": Defect("a credit counts twice", _sql("l.yen + COALESCE(", "l.yen + l.yen + COALESCE(")),
     "bank_not_compared": Defect("a day ties without its money", _instead(totals, "_against_bank", [])),

@@ -8,13 +8,13 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from lxml import etree
 
 from mock_eltax import documents, signature
-from tests.simulation.seals import Pair, seal
+from tests.simulation.seals import Pair, forge, seal
 
 CHANNELS = ("counter", "card", "internet_banking", "direct_debit", "pay_easy", "app")
 TAKEN = {"register": "registered", "update": "updated", "cancel": "cancelled"}
@@ -73,7 +73,9 @@ class Register:
         self.payments: dict[str, Payment] = {}
         self.wrong: list[str] = []
         self.forgotten: set[str] = set()
-        self.doubled: set[str] = set()
+        self.doubled: set[tuple[str, str]] = set()  # slips about which a message took effect twice
+        self.denied: set[str] = set()  # messages that it took, and says it did not
+        self.kept_back: set[tuple[str, str]] = set()  # slips of which a change was refused because they are paid
 
     def take(self, message_id: str, body: bytes, *, double: bool = False) -> bytes:
         """Take a message once; the same id gives the stored answer again."""
@@ -81,9 +83,9 @@ class Register:
         if known is not None:
             if known.body != body:
                 self.wrong.append(f"I-07 message {message_id} came with other bytes")
-            if double and known.status == "processed":
-                self.doubled.add(message_id)  # its own bug: counted, the register ends the same
-            return known.answer
+            if not double or known.status != "processed":
+                return known.answer
+            self.doubled |= {(code, key) for code, key in self.slips if key in known.slips}  # its own bug: judged and answered anew
         root = documents.parse(body)
         signature.check(root, self._adapter.der)
         header = {str(etree.QName(child).localname): child.text or "" for child in root[0]}
@@ -98,7 +100,9 @@ class Register:
         undo = {row["CaseKey"]: self._copy((institution, row["CaseKey"])) for row in rows}
         answers = [self._judge(institution, row, message_id) for row in rows]
         answer = self._answer(message_id, institution, "processed", answers)
-        self.messages[message_id] = Message(body, answer, [row["CaseKey"] for row in rows], "processed", undo=undo)
+        slips = [row["CaseKey"] for row in rows]
+        first = known or Message(body, answer, slips, "processed", undo=undo)
+        self.messages[message_id] = replace(first, answer=answer)
         return answer
 
     def _copy(self, key: tuple[str, str]) -> Slip | None:
@@ -144,6 +148,19 @@ class Register:
         self.forgotten.add(last)
         return True
 
+    def would_double(self, message_id: str) -> bool:
+        """Whether a message that comes now is one that took effect before."""
+        known = self.messages.get(message_id)
+        return known is not None and known.status == "processed"
+
+    def forged(self, message_id: str, body: bytes, kind: str) -> bytes:
+        """What somebody on the way would have us believe: all was done as asked."""
+        root = documents.parse(body)
+        institution = root[0].findtext(f"{{{documents.NAMESPACE}}}InstitutionCode") or ""
+        rows = [{str(etree.QName(child).localname): child.text or "" for child in slip} for slip in list(root)[1:] if len(slip)]
+        told = [(row["CaseKey"], TAKEN[row["Operation"]], "", row["AmountYen"]) for row in rows if "CaseKey" in row]
+        return self._answer(message_id, institution, "processed", told, forgery=kind)
+
     def _judge(self, institution: str, row: dict[str, str], message_id: str) -> tuple[str, str, str, str]:
         operation, key = row["Operation"], (institution, row["CaseKey"])
         known = self.slips.get(key)
@@ -157,6 +174,7 @@ class Register:
             reason = "E106"
         elif self.is_paid(institution, row["CaseKey"]):
             reason = "E105"
+            self.kept_back.add(key)
         if reason:
             return row["CaseKey"], "refused", reason, row["AmountYen"]
         if operation == "register":
@@ -179,7 +197,9 @@ class Register:
             for p in self.payments.values()
         )
 
-    def _answer(self, message_id: str, institution: str, status: str, rows: list[tuple[str, str, str, str]], reason: str = "") -> bytes:
+    def _answer(
+        self, message_id: str, institution: str, status: str, rows: list[tuple[str, str, str, str]], reason: str = "", *, forgery: str = ""
+    ) -> bytes:
         header = [
             ("MessageId", f"A-{message_id}"), ("InReplyTo", message_id), ("MunicipalityCode", institution + check_digit(institution)),
             ("InstitutionCode", institution), ("CreatedAt", self._now().isoformat(timespec="seconds")), ("Status", status),
@@ -189,7 +209,8 @@ class Register:
             documents.record("Answer", [("CaseKey", key), ("Result", result), *([("ReasonCode", why)] if why else []), ("AmountYen", yen)])
             for key, result, why, yen in rows
         ]
-        return seal(documents.write("AcknowledgementFile", header, told), self._own)
+        document = documents.write("AcknowledgementFile", header, told)
+        return forge(document, self._own, forgery) if forgery else seal(document, self._own)
 
 
 def check_digit(institution: str) -> str:

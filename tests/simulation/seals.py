@@ -63,11 +63,29 @@ def pair(name: str) -> Pair:
 
 def seal(document: bytes, own: Pair) -> bytes:
     """A document in canonical form with its signature as the last child of the root."""
-    digest = base64.b64encode(hashlib.sha256(document).digest()).decode()
-    value = base64.b64encode(own.sign(_INFO.format(declared=f" {_DS}", digest=digest).encode())).decode()
+    return _sealed(document, signed=document, key=own, shown=own)
+
+
+def forge(document: bytes, claimed: Pair, kind: str) -> bytes:
+    """A document with a seal that does not hold: of another document, by a stranger's key, or a stranger's altogether.
+
+    Everything else about it is right, so nothing but the proof of the seal can tell.
+    """
+    stranger = pair("stranger")
+    if kind == "of another document":
+        return _sealed(document, signed=document + b" ", key=claimed, shown=claimed)
+    return _sealed(document, signed=document, key=stranger, shown=claimed if kind == "by another key" else stranger)
+
+
+FORGERIES = ("of another document", "by another key", "of a stranger")
+
+
+def _sealed(document: bytes, *, signed: bytes, key: Pair, shown: Pair) -> bytes:
+    digest = base64.b64encode(hashlib.sha256(signed).digest()).decode()
+    value = base64.b64encode(key.sign(_INFO.format(declared=f" {_DS}", digest=digest).encode())).decode()
     signature = (
         f"<ds:Signature {_DS}>{_INFO.format(declared='', digest=digest)}<ds:SignatureValue>{value}</ds:SignatureValue><ds:KeyInfo>"
-        f"<ds:X509Data><ds:X509Certificate>{base64.b64encode(own.der).decode()}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>"
+        f"<ds:X509Data><ds:X509Certificate>{base64.b64encode(shown.der).decode()}</ds:X509Certificate></ds:X509Data></ds:KeyInfo></ds:Signature>"
     )
     head, slash, tail = document.rpartition(b"</")
     return head + signature.encode() + slash + tail

@@ -1,26 +1,25 @@
 """Many seeds on several processes: progress on stderr, one JSON object at the end. Also the same seed again, word for word.
 
-Called by ``python -m tests.simulation`` and by tests.
+Called by ``python -m tests.simulation`` and by tests. A run that is stopped tells what it has done, which is a part (see ``parts``);
+the next one goes on behind it.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import multiprocessing
-import sys
+import subprocess
 import time
-import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.simulation import ground, storage
+from tests.simulation.crew import Progress, work
 from tests.simulation.faults import FAULTS
 from tests.simulation.world import EVENTS, Run, World
 
-TOLD_S = 15.0
 SHOWN = 20
 
 
@@ -34,59 +33,57 @@ def one(shelf: Path, seed: int, events: int = EVENTS, *, url: str = "", without:
         logging.disable(logging.NOTSET)
 
 
-def some(seeds: Sequence[int], events: int = EVENTS) -> Iterator[Run]:
+def some(seeds: Iterable[int], events: int = EVENTS) -> Iterator[Run]:
     """Seeds one after another in this process."""
     with ground.shelf() as shelf, storage.installed():
         for seed in seeds:
             yield one(shelf, seed, events)
 
 
-def _worker(seeds: Sequence[int], events: int, told: Any) -> None:
-    try:
-        _run_all(seeds, events, told)
-    except BaseException:
-        told.put(traceback.format_exc())
-        raise
-
-
-def _run_all(seeds: Sequence[int], events: int, told: Any) -> None:
-    start = 0.0
+def _timed(seeds: Iterable[int], events: int) -> Iterator[tuple[Run, float]]:
+    """Each run without its trace, and the CPU seconds it took; the first seed of a process pays for what is compiled once."""
+    before = time.process_time()
     for run in some(seeds, events):
-        start = start or time.process_time()  # the first seed pays for what is compiled once
-        told.put((run.seed, run.events, run.violations, run.faults, run.listed))
-    told.put(time.process_time() - start)
+        now = time.process_time()
+        yield run._replace(trace=[]), now - before
+        before = now
 
 
-def soak(seeds: int, *, first: int = 1, events: int = EVENTS, processes: int = 2) -> dict[str, Any]:
-    """Run that many seeds; what came of them."""
-    start, told, working = time.monotonic(), multiprocessing.get_context("fork").Queue(), processes
-    for number in range(processes):
-        share = range(first + number, first + seeds, processes)
-        multiprocessing.get_context("fork").Process(target=_worker, args=(share, events, told), daemon=True).start()
-    total: dict[str, Any] = {"seeds": 0, "events": 0, "listed": 0}
-    hits: Counter[str] = Counter()
+def soak(seeds: int, *, first: int = 1, events: int = EVENTS, processes: int = 2, seconds: float = 1e9) -> dict[str, Any]:
+    """Run that many seeds, or as many as there is time for; what came of them."""
+    start, progress = time.monotonic(), Progress(seeds, "seeds")
+    done = Counter[str]()
+    hits = Counter[str]()
     wrong: list[dict[str, Any]] = []
-    shown, cpu_s = start, 0.0
-    while working:
-        found = told.get(timeout=600)
-        if isinstance(found, float):
-            working, cpu_s = working - 1, cpu_s + found
-            continue
-        if isinstance(found, str):
-            raise SystemExit(f"a seed ended the programme itself:\n{found}")
-        seed, count, violations, faults, listed = found
-        total["seeds"], total["events"], total["listed"] = total["seeds"] + 1, total["events"] + count, total["listed"] + listed
-        hits.update(faults)
-        wrong += [{"seed": seed, "violations": violations}] if violations else []
-        if time.monotonic() - shown > TOLD_S:
-            shown = time.monotonic()
-            print(f"{total['seeds']}/{seeds} seeds, {total['events']} events, {len(wrong)} wrong", file=sys.stderr, flush=True)
-    seconds = time.monotonic() - start
+    cpu_s = 0.0
+    for run, spent in work(first, seeds, processes, lambda given: _timed(given, events), seconds=seconds):
+        done.update(seeds=1, events=run.events, listed=run.listed)
+        hits.update(run.faults)
+        cpu_s += spent
+        wrong += [{"seed": run.seed, "violations": run.violations}] if run.violations else []
+        progress.told(done["seeds"], f"{done['events']} events, {len(wrong)} wrong")
+    progress.end()
     return {
-        "seeds": total["seeds"], "first": first, "events": total["events"], "violations": len(wrong), "wrong": wrong[:SHOWN],
-        "faults": {name: hits[name] for name in FAULTS}, "never": [name for name in FAULTS if not hits[name]], "listed": total["listed"],
-        "seconds": round(seconds, 1), "events_per_s": round(total["events"] / seconds, 1), "processes": processes,
-        "events_per_cpu_s": round(total["events"] / max(cpu_s, 0.001), 1),
+        "seeds": done["seeds"], "first": first, "events": done["events"], "violations": len(wrong), "wrong": wrong[:SHOWN],
+        "faults": {name: hits[name] for name in FAULTS}, "never": [name for name in FAULTS if not hits[name]], "listed": done["listed"],
+        **rates(done["events"], time.monotonic() - start, cpu_s), "processes": processes, "commit": commit(),
+    }  # fmt: skip
+
+
+def commit() -> str:
+    """The commit that runs, with a plus where files differ from it; '' where nobody can say."""
+    asked = ("git", "-C", str(Path(__file__).parent), "describe", "--always", "--exclude=*", "--dirty=+")
+    try:
+        return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def rates(events: int, seconds: float, cpu_s: float) -> dict[str, float]:
+    """How long it took and how fast it was."""
+    return {
+        "seconds": round(seconds, 1), "cpu_s": round(cpu_s, 1), "events_per_s": round(events / max(seconds, 0.001), 1),
+        "events_per_cpu_s": round(events / max(cpu_s, 0.001), 1),
     }  # fmt: skip
 
 

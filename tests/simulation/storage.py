@@ -10,6 +10,7 @@ import re
 import sqlite3
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 
 from fundlink.connectors import core_files
 from fundlink.domain.errors import BusyError
+from fundlink.pipeline import collect, compose
 from fundlink.store import bulk, engine, tables
 from tests.simulation.faults import Faults
 
@@ -96,7 +98,7 @@ class Storage:
     def commit(self, honest: Callable[[Any], None], transaction: Any) -> None:
         """At every commit."""
         strikes = self._faults.strikes if self.working else lambda _name, _share=1.0: False
-        if self.doing == "close" and strikes("T39", 3):
+        if self.doing == "close" and strikes("T39", 4):
             if self._rng.random() < 0.5:
                 honest(transaction)
             raise Killed
@@ -119,11 +121,33 @@ class Storage:
         """At every file that is put in its place."""
         if self.working and self._faults.strikes("T28", 0.3):
             raise OSError(28, "No space left on device")
+        if self.working and self.doing == "export.deliver" and self._faults.strikes("T36"):
+            (path.parent / f".fundlink-{self._rng.getrandbits(40):010x}.tmp").write_bytes(b"half of it")
+            raise Killed
         honest(path, content, mode=mode)
         if self.working and self._faults.strikes("T30", 0.3):
             raise OSError(5, "Input/output error")
         if self.working and self.doing == "export.deliver" and self._faults.strikes("T36", 2):
             raise Killed
+
+
+_THREADS = "ThreadPoolExecutor"
+
+
+class _AtOnce(Executor):
+    """One world has one thread: what another would read or check meanwhile is done at once, at a fraction of the price."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        """Do it now; its error is told when somebody asks for the result."""
+        found: Future[Any] = Future()
+        try:
+            found.set_result(work(*given, **named))
+        except Exception as error:  # noqa: BLE001  (as an executor does)
+            found.set_exception(error)
+        return found
 
 
 class _Running:
@@ -169,9 +193,14 @@ def installed() -> Iterator[None]:
 
     honest_uuid, insert = uuid.uuid4, bulk.insert_rows
     bulk.insert_rows = inserting
+    threads = [(room, getattr(room, _THREADS)) for room in (collect, compose)]
+    for room, _ in threads:
+        setattr(room, _THREADS, _AtOnce)
     engine._commit, core_files.put, uuid.uuid4 = committing, putting, named
     try:
         yield
     finally:
         engine._commit, core_files.put, uuid.uuid4 = commit, put, honest_uuid
         bulk.insert_rows = insert
+        for room, honest in threads:
+            setattr(room, _THREADS, honest)

@@ -14,7 +14,7 @@ from fundlink.domain.errors import OutcomeUnknownError
 from tests.simulation.faults import Faults
 from tests.simulation.offers import Offers
 from tests.simulation.register import Register
-from tests.simulation.seals import pair
+from tests.simulation.seals import FORGERIES, pair
 
 HTML = "<html><body><h1>メンテナンス中</h1></body></html>".encode()
 
@@ -52,10 +52,15 @@ class Wire:
         self._line()
         if self._faults.strikes("T02", 1.5):
             raise OutcomeUnknownError("ReadTimeout")
+        if message_id not in self.register.messages and self._faults.strikes("T47"):
+            return self.register.forged(message_id, body, self._rng.choice(FORGERIES))  # and the gateway never hears of it
         if self._faults.strikes("T12", 0.8) and message_id not in self.register.messages:
             answer = self.register.reject(message_id, body)
             return self._told(message_id, answer)
-        answer = self.register.take(message_id, body, double=self._faults.strikes("T18"))
+        double = self.register.would_double(message_id) and (message_id in self.register.denied or self._faults.draws("T18", 4))
+        if double:
+            self._faults.note("T18")
+        answer = self.register.take(message_id, body, double=double)
         if self._faults.strikes("T01", 2):
             raise OutcomeUnknownError("ReadError")
         if self._faults.strikes("T13"):
@@ -89,6 +94,9 @@ class Wire:
         if self._faults.strikes("T04", 2):
             if self._rng.random() < 0.5 or message_id not in self.register.messages:
                 raise OutcomeUnknownError("ReadTimeout")
+            return self.register.absent(message_id, institution_code)
+        if self.register.would_double(message_id) and self._faults.draws("T18", 3):
+            self.register.denied.add(message_id)  # it lost count: says no now, and takes it once more when it comes again
             return self.register.absent(message_id, institution_code)
         if self._faults.strikes("T12", 0.4):
             return self._spoiled(self.register.tell(message_id, institution_code))

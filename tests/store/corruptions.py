@@ -85,6 +85,9 @@ TABLE: tuple[Planted, ...] = (
         SELECT MAX(seq) + 1, 'x', 'Sato', 'desk.close', 'day:x', '{"approved_by"\\: "ＳＡＴＯ"}', 'x', 'x' FROM audit"""),
     _row("an entry of the audit trail that was changed", "I-25", "UPDATE audit SET actor = 'nobody' WHERE seq = 2"),
     _row("an entry of the audit trail that was lost", "I-25", "DELETE FROM audit WHERE seq = 3"),
+    _row("a trail whose end was cut off", "I-25", "DELETE FROM audit WHERE seq > (SELECT MAX(seq) - 3 FROM audit)"),
+    _row("a trail that was emptied", "I-25", "DELETE FROM audit"),
+    _row("an account registered by one person", "I-23 I-25", "INSERT INTO bank_account (account, municipality_code, holder, funds, \"by\", approved_by, at) VALUES ('1-1-1-1', '990019', '', '', 'Ａ', 'a', 'x')"),
     # --- clearing entries
     _row("a part too small", "I-29", "UPDATE moved_entry SET yen = yen - 1 WHERE outcome = 'matched'"),
     _row("an entry of another outcome", "I-08 I-29", "UPDATE clearing_entry SET outcome_id = (SELECT MIN(id) FROM outcome WHERE outcome = 'unknown_bill') WHERE transaction_key = 'T7'"),
@@ -103,7 +106,7 @@ TABLE: tuple[Planted, ...] = (
     _row("a clearing file without its bytes", "I-08", "UPDATE export_file SET raw_id = 9999 WHERE kind = 'clearing'"),
     _row("a clearing file with fewer entries than told", "I-08", "DELETE FROM clearing_handover WHERE entry_number = 1"),
     _row("cleared and never handed over", "I-08", "DELETE FROM clearing_handover WHERE entry_number IN (SELECT entry_number FROM clearing_entry WHERE transaction_key = 'T7')", "UPDATE export_file SET records = records - 1 WHERE id = (SELECT MAX(id) FROM export_file WHERE kind = 'clearing' AND profile = 'host-fixed')"),
-    _row("equal bytes in force twice", "I-11", "INSERT INTO file (raw_id, sha256, profile, profile_digest, name, channel, municipality_wanted, received_at) SELECT raw_id, sha256, profile, profile_digest, name, channel, municipality_wanted, received_at FROM file WHERE id = 1", "INSERT INTO file_event (file_id, event, municipality_code, summary, at) SELECT (SELECT MAX(id) FROM file), event, municipality_code, REPLACE(summary, 'x', 'x'), at FROM file_event WHERE file_id = 1 AND event = 'accepted'"),
+    _row("equal bytes in force twice", "I-11 I-14 I-25", "INSERT INTO file (raw_id, sha256, profile, profile_digest, name, channel, municipality_wanted, received_at) SELECT raw_id, sha256, profile, profile_digest, name, channel, municipality_wanted, received_at FROM file WHERE id = 1", "INSERT INTO file_event (file_id, event, municipality_code, summary, at) SELECT (SELECT MAX(id) FROM file), event, municipality_code, REPLACE(summary, 'x', 'x'), at FROM file_event WHERE file_id = 1 AND event = 'accepted'"),
     _row("equal bytes of the gateway that brought something new", "I-09 I-11", "UPDATE raw SET sha256 = (SELECT w.sha256 FROM received_file f JOIN raw w ON w.id = f.raw_id WHERE f.kind = 'settlement' ORDER BY f.id LIMIT 1) WHERE id = (SELECT MAX(raw_id) FROM received_file WHERE kind = 'settlement')"),
     _row("one payment in two municipalities", "I-11", "UPDATE receipt SET municipality_code = '990027' WHERE transaction_key = 'T1' AND stage = 'preliminary'"),
     _row("registered twice", "I-05 I-06", "UPDATE message_item SET slip_id = (SELECT MIN(slip_id) FROM message_item)"),
@@ -112,6 +115,7 @@ TABLE: tuple[Planted, ...] = (
     _row("an answer to what was never sent", "I-06", "DELETE FROM message_event WHERE event = 'sent'"),
     _row("a key without its request", "I-07", "UPDATE idempotency SET request_sha256 = 'x' WHERE key = 'k1'"),
     _row("a row that was rejected without a reason", "I-14", "DELETE FROM row_problem WHERE severity = 'error'"),
+    _row("an amount of a bill that was taken", "I-14", "UPDATE bill_version SET charge_yen = charge_yen + 1, total_yen = total_yen + 1 WHERE id = (SELECT MIN(id) FROM bill_version)"),
     _row("rejected yen", "I-14", "UPDATE rejected_row SET yen = yen + 1"),
     _row("a total of a file", "I-15", "UPDATE received_file SET yen = yen + 1 WHERE kind = 'settlement'"),
     _row("a quarantined file that has rows", "I-15", "UPDATE received_file SET state = 'quarantined' WHERE kind = 'bank_credit'"),
@@ -138,7 +142,7 @@ TABLE: tuple[Planted, ...] = (
     _row("never prepared", "I-18", "DELETE FROM day_close WHERE step = 'prepared'"),
     _row("a day closed by its state alone", "I-18", """INSERT INTO day_state (day, municipality_code, fund_code, receipts, receipts_yen, settled_yen, fee_yen, credited_yen, difference_yen, state, differences, at)
         VALUES ('2026-12-01', '990019', '601', 0, 0, 0, 0, 0, 0, 'closed', '[]', 'x')"""),
-    _row("days closed backwards", "I-17 I-18", f"UPDATE day_close SET day = '2026-11-01' WHERE day = '{NEXT}'", f"UPDATE day_book SET day = '2026-11-01' WHERE day = '{NEXT}'", forged=True),
+    _row("days closed backwards", "I-17 I-18 I-25", f"UPDATE day_close SET day = '2026-11-01' WHERE day = '{NEXT}'", f"UPDATE day_book SET day = '2026-11-01' WHERE day = '{NEXT}'", forged=True),
     _row("closed although it did not tie", "I-18", f"UPDATE day_state SET state = 'difference' WHERE day = '{DAY}' AND state = 'tied'"),
     _row("called tied although it does not", "I-03", "UPDATE day_state SET difference_yen = 5 WHERE state = 'tied'"),
     # --- money at the bank
@@ -147,5 +151,13 @@ TABLE: tuple[Planted, ...] = (
     _row("an entry on the account", "I-36 I-15", "UPDATE bank_credit SET amount_yen = amount_yen + 1"),
     _row("a net that changed", "I-36", f"UPDATE settlement SET net_yen = net_yen + 1, fee_yen = 0 WHERE settlement_key = 'S{DAY}602'"),
     _row("settled twice", "I-36", "INSERT INTO settling_line SELECT settling_id, position + 9, settlement_key, edition, credit_id, yen FROM settling_line"),
+    # --- credits told more than once
+    _row("told again for another yen", "I-15 I-37", "UPDATE bank_credit SET amount_yen = amount_yen + 1 WHERE id = (SELECT MAX(k.credit_id) FROM credit_telling k)"),
+    _row("told again on another account", "I-37", "UPDATE bank_credit SET account = 'x' WHERE id = (SELECT MAX(k.credit_id) FROM credit_telling k)"),
+    _row("a telling of an entry that is gone", "I-15 I-37", "DELETE FROM bank_credit WHERE id = (SELECT MAX(k.credit_id) FROM credit_telling k)"),
+    _row("the same as nothing", "I-37", "UPDATE credit_telling SET stands_for = NULL WHERE state = 'same'"),
+    _row("two entries that stand for each other", "I-37", """INSERT INTO credit_telling (credit_id, municipality_code, state, stands_for, act_id, at)
+        SELECT stands_for, municipality_code, 'same', credit_id, 1, at FROM credit_telling WHERE state = 'same'"""),
+    _row("a finding about another municipality's entry", "I-37", "UPDATE credit_telling SET municipality_code = '990027' WHERE state = 'same'"),
     _row("an edition twice", "I-11 I-15", *_bare("settlement"), f"INSERT INTO settlement SELECT * FROM settlement WHERE settlement_key = 'S{DAY}602'"),
 )  # fmt: skip

@@ -61,9 +61,12 @@ class Watcher:
     def _sqlite(self, cursor: Any, statement: str, values: Any) -> Iterator[tuple[str, str]]:
         names = _aliases(statement, self.grown)
         for row in cursor.connection.cursor().execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall():
-            match = re.match(r"SCAN (\S+)(.*)", row[3])
-            if match and match[1] in names:
-                yield names[match[1]], f"SCAN{match[2]}"
+            match = re.match(
+                r"(?:SCAN (\S+)|SEARCH (\S+) USING AUTOMATIC)(.*)", row[3]
+            )  # an index made for a statement is made of all rows
+            table = names.get(match[1] or match[2]) if match else None
+            if match and table:
+                yield table, f"{'SCAN' if match[1] else 'AUTOMATIC'}{match[3]}"
 
     def _scanned(self, node: dict[str, Any], *, limited: bool) -> Iterator[tuple[str, str]]:
         """Sequential scans, and index scans that no condition bounds, unless only their first rows are wanted."""

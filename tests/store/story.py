@@ -10,7 +10,8 @@ import json
 from typing import Any
 
 from fundlink.domain.records import BankCreditRecord, SettlementRecord
-from fundlink.store import idempotency, receipts
+from fundlink.pipeline import tellings
+from fundlink.store import audit, idempotency, receipts
 from fundlink.store.idempotency import Stored
 from tests.books.days import NEXT, settled
 from tests.builders import CODE, DAY, INSTITUTION, World, bill, receipt
@@ -75,16 +76,21 @@ def _paid(world: World) -> None:
 
 
 def _settled_by_bank(world: World) -> None:
-    """One credit, the fee kept back, and a bank that names nothing."""
+    """One credit, the fee kept back, and a bank that names nothing and tells it in two forms."""
     world.settle([SettlementRecord(f"S{DAY}602", 1, INSTITUTION, "602", DAY, 1, 1003, 3, 1000, TRANSFER)])
     record = BankCreditRecord(ACCOUNT, "1", TRANSFER, TRANSFER, 1000, "1", "0", "", "", "", "")
     with world.jobs.rooms.store.write() as connection:
-        noted: dict[str, Any] = {
-            "source": "gateway", "remote_id": "bank-1", "kind": "bank_credit", "name": "bank", "municipality_code": CODE, "business_day": DAY,
-            "raw_id": world.sql("SELECT MIN(id) FROM raw")[0][0], "at": DAY, "state": "applied", "records": 1, "yen": 1000,
-        }  # fmt: skip
-        receipts.stage(connection, "bank_credit", [(1, CODE, *record)])
-        receipts.store_arrivals(connection, "bank_credit", receipts.add_received(connection, noted))
+        for number, raw_id in enumerate(world.sql("SELECT id FROM raw WHERE direction = 'in' ORDER BY id LIMIT 2"), 1):
+            noted: dict[str, Any] = {
+                "source": "gateway", "remote_id": f"bank-{number}", "kind": "bank_credit", "name": "bank", "municipality_code": CODE,
+                "business_day": DAY, "raw_id": raw_id[0], "at": DAY, "state": "applied", "records": 1, "yen": 1000,
+            }  # fmt: skip
+            receipts.stage(connection, "bank_credit", [(1, CODE, *record[:-1], f"form {number}")])
+            received_id = receipts.add_received(connection, noted)
+            receipts.store_arrivals(connection, "bank_credit", received_id)
+            audit.append(connection, audit.Entry("gateway", "collect.apply", f"received:bank-{number}", {}, DAY))
+            told_again = tellings.compare(world.jobs.rooms, connection, received_id)
+    assert told_again.fewer == 1
     world.jobs.reconcile()
 
 

@@ -161,7 +161,7 @@ def day(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_no_statement_of_a_small_day_reads_a_grown_table_whole(day: Day) -> None:
-    found = dict.fromkeys(scan for scan in day.scans if not any(part in scan.statement for part in WHOLE))
+    found = dict.fromkeys(scan for scan in day.scans if "AUTOMATIC" in scan.how or not any(part in scan.statement for part in WHOLE))
     assert day.explained > 100
     assert not found, "\n".join(map(str, found))
 
@@ -214,6 +214,7 @@ def test_the_watch_sees_a_whole_table(tmp_path: Path, database_url: str) -> None
         "SELECT b.id FROM bill b WHERE b.bill_key || '' = 'x'": "bill",
         "SELECT COUNT(*) FROM slip WHERE municipality_code = '990019'": "",
         "DELETE FROM receipt WHERE channel = 'x'": "receipt",
+        "SELECT b.id FROM municipality m CROSS JOIN bill b WHERE b.file_id = LENGTH(m.name)": "bill",
         "INSERT INTO change (slip_id, municipality_code) SELECT 1, channel FROM receipt": "receipt",
     }
     for statement, table in statements.items():

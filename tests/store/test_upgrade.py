@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from fundlink import bootstrap
+from fundlink.config import Settings
 from fundlink.domain.errors import ConfigurationError
 from fundlink.store import backup, migrate, restore, verify
 from fundlink.store.engine import Store
@@ -147,4 +149,17 @@ def test_an_older_program_refuses_a_newer_database(database_url: str) -> None:
         migrate.upgrade(store)
     assert [told.code for told in refused.value.problems] == ["FL-UPG-001"]
     assert refused.value.exit_code == 78
+    store.close()
+
+
+def test_who_is_refused_leaves_no_session_behind(tmp_path: Path, postgresql_url: str) -> None:
+    store = Store(postgresql_url)
+    migrate.upgrade(store)
+    with store.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(ConfigurationError):
+        bootstrap.build(Settings(home=tmp_path / "home", database_url=postgresql_url))
+    with store.read() as connection:
+        others = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        assert connection.scalar(sa.text(others)) == 0
     store.close()

@@ -8,7 +8,26 @@ from __future__ import annotations
 
 from starlette.routing import BaseRoute
 
-from fundlink.console.pages import acts, cases, closing, day, home, payment, readiness, reports, settlement, sheet, users
+from fundlink.console.pages import (
+    acts,
+    bills,
+    cases,
+    closing,
+    day,
+    files,
+    home,
+    payment,
+    profiles,
+    proposal,
+    readiness,
+    reports,
+    search,
+    settlement,
+    sheet,
+    small_funds,
+    upload,
+    users,
+)
 from fundlink.console.view import Entry
 
 ROUTES: tuple[BaseRoute, ...] = (
@@ -17,19 +36,29 @@ ROUTES: tuple[BaseRoute, ...] = (
     *closing.ROUTES,
     *sheet.ROUTES,
     *payment.ROUTES,
+    *bills.ROUTES,
+    *search.ROUTES,
     *settlement.ROUTES,
     *cases.ROUTES,
     *acts.ROUTES,
+    *proposal.ROUTES,
+    *files.ROUTES,
+    *upload.ROUTES,
     *reports.ROUTES,
     *readiness.ROUTES,
+    *small_funds.ROUTES,
     *users.ROUTES,
+    *profiles.ROUTES,
 )
 NAVIGATION: tuple[Entry, ...] = (
     Entry("nav.home", ""),
     Entry("nav.day", "days", "days.read"),
+    Entry("nav.search", "search", "bills.read"),
     Entry("nav.cases", "cases", "cases.read"),
     Entry("nav.acts", "approvals", "cases.read"),
+    Entry("nav.files", "files", "files.read"),
     Entry("nav.reports", "reports", "days.read"),
+    Entry("nav.small", "small-funds", "bills.read"),
     Entry("nav.readiness", "readiness", "readiness.read"),
     Entry("nav.users", "users", "users.read"),
 )

@@ -6,6 +6,7 @@ What is done here only prepares: another person approves on the page of the act.
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -61,6 +62,7 @@ def _cases(request: Request, status: int, problems: list[dict[str, Any]]) -> Res
 
 def _filters(request: Request, asked: dict[str, str]) -> dict[str, str | None]:
     """What was typed as the queue takes it; what cannot be is a page that there is not."""
+    asked = {**asked, **{name: _digits(asked[name]) for name in ("age", "yen")}}
     if any(asked[name] and not (asked[name].isascii() and asked[name].isdigit() and len(asked[name]) < 16) for name in ("age", "yen")):
         raise HTTPException(404)
     if asked["kind"] and asked["kind"] not in [kind.name for kind in KINDS]:
@@ -102,7 +104,7 @@ def several(request: Request, form: FormData) -> Response:
 
 
 def _unchosen() -> dict[str, Any]:
-    words = "案件と、そのすべてに当てはまる操作を選んでください。"
+    words = "案件と、そのすべてに当てはまる処理を選んでください。"
     return {"code": "", "message": words, "message_en": "Choose cases, and an act that fits all of them.", "next": ""}
 
 
@@ -166,10 +168,15 @@ def _asked(name: str, who: str, given: dict[str, str]) -> Asked:
     )  # fmt: skip
 
 
+def _digits(text: str) -> str:
+    """A number as people type it, with or without commas, in half or full width: the digits alone, or what else it was."""
+    return unicodedata.normalize("NFKC", text).replace(",", "").replace("円", "").strip()
+
+
 def _yen(text: str) -> int:
-    """Yen as people type them: with commas or without."""
-    plain = text.replace(",", "").replace("円", "").strip()
-    if not (plain.isascii() and plain.isdigit() and len(plain) < 12):
+    """Yen as people type them."""
+    plain = _digits(text)
+    if not (plain.isascii() and plain.isdigit() and len(plain) < 12 and int(plain) > 0):
         raise UsageError(f"金額は 1 円以上の数字で入力してください（{text[:20]}）。")
     return int(plain)
 

@@ -63,7 +63,7 @@ def fund(request: Request) -> Response:
     row = next((one for one in told["funds"] if one["fund_code"] == place.fund_code), None)
     if row is None:
         raise HTTPException(404)
-    rows = jobs.fund_rows(place, after=int(after), every=every)
+    rows = jobs.fund_rows(place, after=int(after), every=every, scope=visitor(request).scope)
     template = "fund_payments.html" if request.headers.get("hx-request") else "fund.html"
     return show(request, template, told=told, fund=row, fund_name=name, rows=rows, every=every)
 

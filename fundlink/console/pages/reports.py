@@ -18,6 +18,8 @@ from fundlink.console.visitor import require, sees, visitor
 from fundlink.desk import reports
 from fundlink.desk.reports import REPORTS
 
+KEPT = {**MEDIA_TYPES, "pdf": "application/pdf"}
+"""A report is printed too."""
 FULL = 480
 """Width of the longest bar, in units of the picture."""
 LEAST = 3
@@ -64,7 +66,7 @@ def download(request: Request) -> Response:
     """A report as a file."""
     asked, _, form = str(request.path_params["file"]).partition(".")
     name, code = _of(request, asked)
-    if form not in MEDIA_TYPES:
+    if form not in KEPT:
         raise HTTPException(404)
     with tempfile.NamedTemporaryFile(prefix="fundlink-", delete=False) as kept:
         out = Path(kept.name)
@@ -74,7 +76,7 @@ def download(request: Request) -> Response:
         out.unlink(missing_ok=True)
         raise
     gone = BackgroundTask(out.unlink, missing_ok=True)
-    return FileResponse(out, media_type=MEDIA_TYPES[form], filename=f"{name}-{code}.{form}", background=gone)
+    return FileResponse(out, media_type=KEPT[form], filename=f"{name}-{code}.{form}", background=gone)
 
 
 ROUTES = (

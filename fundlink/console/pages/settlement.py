@@ -12,8 +12,10 @@ from starlette.routing import Route
 
 from fundlink.console.view import away, jobs_of, posted, refusal, show
 from fundlink.console.visitor import require, signature, within
+from fundlink.desk.proposals import Wanted
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.persons import same_person
+from fundlink.domain.problems import problem
 
 STEPS = ("propose", "accept", "drop")
 
@@ -30,7 +32,7 @@ def _shown(request: Request, status: int, problems: list[dict[str, Any]]) -> Res
 
 
 def _is_mine(request: Request, told: dict[str, Any]) -> bool:
-    return told["proposal"] is not None and same_person(told["proposal"]["proposed_by"], signature(request))
+    return told["proposal"] is not None and same_person(told["proposal"]["prepared_by"], signature(request))
 
 
 def _of(request: Request) -> dict[str, Any]:
@@ -49,20 +51,26 @@ def decide(request: Request, form: FormData) -> Response:
     is_prepared = step == "propose" or (step == "drop" and _is_mine(request, told))
     require(request, "settle.prepare" if is_prepared else "settle.approve", money=True)
     try:
-        _done(request, (told["settlement_key"], step), form)
+        _done(request, (told, step), form)
     except (ProblemError, UsageError) as error:
         return _shown(request, 422, refusal(error))
     return away(request, f"settlements/{told['settlement_key']}?done={step}")
 
 
-def _done(request: Request, wanted: tuple[str, str], form: FormData) -> None:
-    jobs, who, (key, step) = jobs_of(request), signature(request), wanted
+def _done(request: Request, wanted: tuple[dict[str, Any], str], form: FormData) -> None:
+    jobs, who, (told, step) = jobs_of(request), signature(request), wanted
+    key, standing = told["settlement_key"], told["proposal"]
     if step == "propose":
-        jobs.propose_settlement(key, str(form.get("suggestion", "")), reason=str(form.get("reason", "")), who=who)
-    elif step == "accept":
-        jobs.accept_proposal(key, str(form.get("proposal", "")), who=who)
+        jobs.propose(Wanted("settle", key, who, str(form.get("reason", "")), {"suggestion": str(form.get("suggestion", ""))}))
+        return
+    if standing is None or (step == "accept" and str(standing["proposal_id"]) != str(form.get("proposal", ""))):
+        raise ProblemError([problem("FL-SET-107", place=key)])
+    if step == "accept":
+        jobs.approve_proposal(standing["proposal_id"], who, sha256=str(form.get("sha256", "-")))
+    elif _is_mine(request, told):
+        jobs.withdraw_proposal(standing["proposal_id"], who)
     else:
-        jobs.drop_proposal(key, who=who)
+        jobs.refuse_proposal(standing["proposal_id"], who, str(form.get("note", "")))
 
 
 ROUTES = (

@@ -1,7 +1,8 @@
-"""Users and API keys for administrators: stock-taking, changes in two steps, disabling at once, keys of machines that are shown once."""
+"""Users and API keys for administrators: stock-taking, changes in two steps, disabling, unlocking and ending sessions at once, keys of machines that are shown once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -12,10 +13,11 @@ from starlette.routing import Route
 
 from fundlink.access.roles import BY_NAME, HUMAN_ROLES, KEY_ROLES
 from fundlink.console.view import away, jobs_of, posted, refusal, show
-from fundlink.console.visitor import require, signature
-from fundlink.desk import account_proposals, accounts, api_keys
+from fundlink.console.visitor import held_of, require, signature
+from fundlink.desk import account_proposals, account_sessions, accounts, api_keys
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.scope import Scope
+from fundlink.pipeline import Rooms
 
 
 def users(request: Request) -> Response:
@@ -31,6 +33,7 @@ def _users(
     return show(
         request, "users.html", status=status, problems=problems or [], secret=secret, stock=accounts.stock(rooms), me=signature(request),
         waiting=account_proposals.waiting(rooms), roles=[BY_NAME[name] for name in HUMAN_ROLES], role_words={name: role.ja for name, role in BY_NAME.items()},
+        sessions=account_sessions.open_now(rooms, held_of(request).settings.session_idle_s), locked=account_sessions.waiting(rooms),
     )  # fmt: skip
 
 
@@ -77,12 +80,26 @@ def decide(request: Request, form: FormData) -> Response:
 
 def disable(request: Request, form: FormData) -> Response:
     """Cut a leaver at once."""
+    return _at_once(request, lambda rooms, who: accounts.disable(rooms, _word(form, "login"), _word(form, "reason"), who), "disable")
+
+
+def end_session(request: Request, form: FormData) -> Response:
+    """End the session of somebody else at once."""
+    return _at_once(request, lambda rooms, who: account_sessions.end(rooms, _word(form, "number"), who), "session")
+
+
+def unlock(request: Request, form: FormData) -> Response:
+    """Let a login that has to wait after failures try again."""
+    return _at_once(request, lambda rooms, who: accounts.unlock(rooms, _word(form, "login"), who), "unlock")
+
+
+def _at_once(request: Request, act: Callable[[Rooms, str], Any], done: str) -> Response:
     require(request, "users.prepare", money=True)
     try:
-        accounts.disable(jobs_of(request).rooms, _word(form, "login"), _word(form, "reason"), signature(request))
+        act(jobs_of(request).rooms, signature(request))
     except (ProblemError, UsageError) as error:
         return _users(request, status=422, problems=refusal(error))
-    return away(request, "users?done=disable")
+    return away(request, f"users?done={done}")
 
 
 def keys(request: Request) -> Response:
@@ -124,6 +141,8 @@ ROUTES = (
     Route("/users/propose/{kind}", posted(propose), methods=["POST"]),
     Route("/users/waiting/{number:int}/{step}", posted(decide), methods=["POST"]),
     Route("/users/disable", posted(disable), methods=["POST"]),
+    Route("/users/sessions/end", posted(end_session), methods=["POST"]),
+    Route("/users/unlock", posted(unlock), methods=["POST"]),
     Route("/keys", keys),
     Route("/keys/add", posted(add_key), methods=["POST"]),
     Route("/keys/{prefix}/revoke", posted(revoke_key), methods=["POST"]),

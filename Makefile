@@ -34,26 +34,32 @@ test: $(VENV)/all.ok  ## すべての試験 / every test (SQLite and PostgreSQL)
 
 KILLS ?= 2000
 ON ?= sqlite
-crash: $(VENV)/all.ok  ## どの書込みの前後で止めても失わず二重にならないか（KILLS=回数 ON=sqlite|postgresql） / killed at every durable step
-	@$(MEMORY) $(BIN)/python -m tests.crash --kills $(KILLS) --database $(ON)
+crash: $(VENV)/all.ok  ## どの書込みの前後で止めても失わず二重にならないか（KILLS=回数 ON=sqlite|postgresql） / killed at every durable step; in parts that stay done: CRASH_ARGS="--kept FILE --first 1 --last 5"
+	@$(MEMORY) $(BIN)/python -m tests.crash --kills $(KILLS) --database $(ON) $(CRASH_ARGS)
 
 crash-commits: $(VENV)/all.ok  ## どの確定の前後で止めても同じ結果になるか / every act killed before and after each of its commits
 	CRASH=full $(BIN)/pytest -q -n 2 tests/journeys/test_crashes.py
 
-FAULT ?= sync
-crash-disk: $(VENV)/all.ok  ## ディスクの書込み・同期の失敗（FAULT=sync|write|order、strace が要る） / a disk that fails, and the order of syncs
-	@$(MEMORY) $(BIN)/python -m tests.crash --faults $(FAULT)
+SECONDS ?= 300
+crash-database: $(VENV)/all.ok  ## PostgreSQL を 5〜40 秒ごとに即時停止しながら 1 日の処理を続ける（SECONDS=秒） / PostgreSQL stopped at once under flow
+	@$(BIN)/python -m tests.crash --stops --seconds $(SECONDS) $(CRASH_ARGS)
 
-BILLS ?= 50000
+FAULT ?= sync
+crash-disk: $(VENV)/all.ok  ## ディスクの書込み・同期の失敗と、同期と答えの順序（FAULT=sync|write|order|http、strace が要る） / a disk that fails, and the order of syncs
+	@$(MEMORY) $(BIN)/python -m tests.crash --faults $(FAULT) $(CRASH_ARGS)
+
 failover: $(VENV)/all.ok  ## どのプロセスを止めても台帳が同じになるか（BILLS=件数） / any process of the demo killed at any time
-	FAILOVER_BILLS=$(BILLS) $(BIN)/pytest -q tests/jobs/test_crowd.py
+	@$(BIN)/python -m tests.jobs.failover --bills $(or $(BILLS),50000)
 
 SEEDS ?= 5000
 soak: $(VENV)/all.ok  ## 種（SEEDS=数、FIRST=最初）ごとに時計・通信・障害を演じて約束を確かめる / deterministic simulation, one JSON line; one seed again: SOAK_ARGS="--replay SEED"
 	@$(BIN)/python -m tests.simulation soak --seeds $(SEEDS) --first $(or $(FIRST),1) $(SOAK_ARGS)
 
+soak-merge: $(VENV)/all.ok  ## 分けて行った soak の結果（PARTS=ファイル…）を 1 行にまとめる / several parts of a soak as one line
+	@$(BIN)/python -m tests.simulation merge $(PARTS)
+
 soak-defects: $(VENV)/all.ok  ## わざと入れた欠陥がすべて見付かるか / every planted defect has to be caught
-	@$(BIN)/python -m tests.simulation defects --seeds 2000
+	@$(BIN)/python -m tests.simulation defects --seeds 2000 --processes 2 $(SOAK_ARGS)
 
 soak-differential: $(VENV)/all.ok  ## 同じ種で SQLite と PostgreSQL の台帳が等しいか / the same ledger on both databases
 	@$(BIN)/python -m tests.simulation differential --seeds $(or $(filter-out 5000,$(SEEDS)),20)
@@ -80,6 +86,14 @@ BENCH_OUT ?= bench/results/$(N).json
 bench: $(VENV)/run.ok  ## 性能を床と並べて測る（N=行数） / measure the road beside its floors (N=rows, BENCH_ARGS=--only … --on … --resume --bills …)
 	$(BIN)/python -m bench all --rows $(N) --runs $(RUNS) --out $(BENCH_OUT) $(BENCH_ARGS)
 
+RATE ?= 1200
+SECONDS ?= 600
+receipts: $(VENV)/run.ok  ## 毎秒 RATE 件の収納を SECONDS 秒、届いてから保管までの秒数（ON=sqlite|postgresql） / receipts at a steady rate, each durable within a second
+	@$(BIN)/python -m bench receipts --rate $(RATE) --seconds $(SECONDS) --database $(ON)
+
+recovery: $(VENV)/run.ok  ## 請求 BILLS 件（既定 1,000,000）で止め、再開までの秒数（ON=sqlite|postgresql） / killed among many open bills
+	@$(BIN)/python -m bench recovery --bills $(or $(BILLS),1000000) --database $(ON)
+
 bench-comparators:  ## 比べる相手を .venv-bench に入れる / install what bench compares with
 	$(PY) -m venv .venv-bench
 	@echo '*' > .venv-bench/.gitignore
@@ -90,4 +104,7 @@ lock:  ## 依存の固定をやり直す（保守者） / re-lock dependencies (
 	uv export -q --no-group dev --no-emit-project --no-header --format requirements-txt -o requirements.lock
 	uv export -q --all-groups --no-emit-project --no-header --format requirements-txt -o requirements-all.lock
 
-.PHONY: help venv demo test check docs screens bench bench-comparators lock crash crash-commits crash-disk failover soak soak-defects soak-differential
+figures: $(VENV)/all.ok  ## 請求 100 万件で画面の応答を測り docs/performance-console.md を書く / time every page with a million bills
+	$(BIN)/python -m tests.console.figures --page docs/performance-console.md
+
+.PHONY: help venv demo test check docs screens figures bench bench-comparators lock crash crash-commits crash-database crash-disk failover receipts recovery soak soak-merge soak-defects soak-differential

@@ -18,6 +18,8 @@ from bench import book, serving
 from bench.comparators import together
 from bench.databases import databases
 from bench.inputs import FORMS
+from bench.receipts import Rate, receipts
+from bench.recovery import recovery
 from bench.serving import Pressure
 from bench.stages import Bed
 from bench.verbs import VERBS, Asked
@@ -49,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=f"the figure of {name}")
         _shared(command)
         command.set_defaults(act=_one, name=name)
+    _running(commands)
     whole = commands.add_parser("all", help="every figure on both databases, into a results file")
     _shared(whole)
     whole.add_argument("--out", type=Path, required=True, help="results file; figures of the same kind in it are replaced")
@@ -65,6 +68,39 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("page", type=Path)
     report.set_defaults(act=lambda asked: asked.page.write_text(book.page(book.load(asked.results)), encoding="utf-8"))
     return parser
+
+
+def _running(commands: Any) -> None:
+    """Figures of the product as it runs: each prints its own object and has no floor."""
+    steady = commands.add_parser("receipts", help="receipts at a steady rate, each durable within a second")
+    killed = commands.add_parser("recovery", help="killed among many bills: seconds until it is ready and has done what it had in hand")
+    for command in (steady, killed):
+        command.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+        command.add_argument("--server", help="a PostgreSQL server to use instead of starting one")
+        command.add_argument("--workers", type=int, default=2, help="PostgreSQL: worker processes")
+        command.add_argument("--work", type=Path, help="where homes and files are made")
+    steady.add_argument("--rate", type=int, default=1_200, help="receipts a second")
+    steady.add_argument("--seconds", type=int, default=60)
+    steady.add_argument("--interval", type=float, default=0.25, help="FUNDLINK_INTERVAL_S of the product")
+    steady.set_defaults(act=_steady)
+    killed.add_argument("--bills", type=int, default=1_000_000)
+    killed.add_argument("--receipts", type=int, default=100_000, help="receipts that it is at work on when it is killed")
+    killed.set_defaults(act=_killed)
+
+
+def _steady(asked: argparse.Namespace) -> None:
+    rate = Rate(asked.rate, asked.seconds, asked.interval, asked.workers)
+    with _bed(asked, rate.rows, asked.database) as bed:
+        _print(receipts(bed, rate))
+
+
+def _killed(asked: argparse.Namespace) -> None:
+    with _bed(asked, asked.bills, asked.database) as bed:
+        _print(recovery(bed, asked.receipts, asked.workers))
+
+
+def _print(found: Result) -> None:
+    print(json.dumps(book.dated(found), ensure_ascii=False))
 
 
 def _shared(command: argparse.ArgumentParser) -> None:
@@ -108,7 +144,7 @@ def _one(asked: argparse.Namespace) -> None:
         rows = asked.bills[0] if asked.name == "api" and asked.bills else asked.rows
         with _bed(asked, rows, asked.database) as bed:
             found = _figure(asked, bed)
-    print(json.dumps(book.dated(found), ensure_ascii=False))
+    _print(found)
 
 
 def _figure(asked: argparse.Namespace, bed: Bed) -> Result:

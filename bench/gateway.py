@@ -48,7 +48,7 @@ class FolderGateway:
     def __init__(self, keys: Path, files: Path) -> None:
         self._certificate = (keys / _CERTIFICATE).read_bytes()
         self._signer = identity.Signer((keys / _KEY).read_bytes(), self._certificate)
-        self._folder = files
+        self.folder = files
         listed = json.loads((files / _LIST).read_text()) if (files / _LIST).exists() else []
         self._files = {remote.file_id: remote for remote in (RemoteFile(*row) for row in listed)}
         self.own_seconds = 0.0
@@ -78,7 +78,7 @@ class FolderGateway:
     def fetch(self, file_id: str) -> bytes:
         """The bytes of one file."""
         with self._apart():
-            return (self._folder / file_id).read_bytes()
+            return (self.folder / file_id).read_bytes()
 
     def certificate(self) -> bytes:
         """This side's certificate."""
@@ -94,15 +94,15 @@ class FolderGateway:
         """Sign a receipt file and offer it."""
         number = len(self._files) + 1
         file_id = f"receipt-{number}"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         body = b"".join(envelope.seal(pieces, self._signer))
-        (self._folder / file_id).write_bytes(body)
+        (self.folder / file_id).write_bytes(body)
         digest = hashlib.sha256(body).hexdigest()
         self._files[file_id] = RemoteFile(file_id, number, "receipt", f"{institution_code}-{file_id}", business_day, digest, len(body))
 
     def save(self) -> None:
         """Write the list of files."""
-        (self._folder / _LIST).write_text(json.dumps([list(remote) for remote in self._files.values()]))
+        (self.folder / _LIST).write_text(json.dumps([list(remote) for remote in self._files.values()]))
 
     def _answered(self, message_id: str, body: bytes) -> bytes:
         head = _HEADER.search(body)

@@ -6,20 +6,17 @@ comes from another process.
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from bench import inputs
 from bench.child import peak_mib
-from bench.measure import ROOT, Run, environment, result, run
+from bench.measure import Run, result, run
+from bench.processes import ended, product, settings
 from bench.stages import Bed, Place
 from bench.verbs import Asked
 
-START_S = 120.0
 CALM_MS = 100
 FIRST = 2_000_000_000
 """Bills from this number on are in no stage."""
@@ -45,30 +42,10 @@ class Served(NamedTuple):
 @contextmanager
 def served(bed: Bed, place: Place) -> Iterator[Served]:
     """``fundlink serve`` over a place, stopped with the block. Its worker has one round at the start and none after."""
-    settings = {
-        "HOME": str(place.home), "DATABASE_URL": place.url, "PROFILES": str(bed.profiles), "NOW": inputs.NOW, "PORT": "0",
-        "INTERVAL_S": "86400", "GATEWAY_URL": "http://127.0.0.1:9", "GATEWAY_ATTEMPTS": "1", "GATEWAY_TIMEOUT_S": "1",
-    }  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from fundlink.cli import main; main()", "serve"], cwd=ROOT, text=True,
-        env={**environment(), **{f"FUNDLINK_{name}": value for name, value in settings.items()}},
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        found = re.search(r"http://\S+", line)
-        assert found is not None, "the server did not start"
-        yield Served(found[0], process.pid)
-    finally:
-        process.terminate()
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+    process = product("serve", settings(bed, place))
+    with ended(process):
+        process.ready()
+        yield Served(process.url, process.pid)
 
 
 def api(bed: Bed, asked: Asked, pressure: Pressure) -> dict[str, Any]:

@@ -19,7 +19,7 @@ FAULTS: dict[str, str] = {
     "T07": "files come hours to days late",
     "T08": "half a file comes, the whole one later",
     "T09": "bits of a file are flipped, on the way or at the source",
-    "T10": "a notice says another yen figure, its totals agreeing with it",
+    "T10": "a notice says another yen figure, its totals agreeing with it; the bank pays less, and the rest days later",
     "T11": "503 and 429 in bursts",
     "T12": "HTML, an empty, an unsigned or a negative answer",
     "T13": "an answer that takes longer than the timeout",

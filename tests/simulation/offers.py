@@ -10,11 +10,15 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import NamedTuple
 
 from mock_eltax import bank, documents
 from tests.simulation.faults import Faults
 from tests.simulation.register import Payment, check_digit
 from tests.simulation.seals import FORGERIES, Pair, forge, seal
+
+SECOND_PART = 1_000_000
+"""What the number of the rest of a credit is higher by."""
 
 
 @dataclass
@@ -56,6 +60,16 @@ class Notice:
         return self.gross - self.fee
 
 
+class Owed(NamedTuple):
+    """What the bank pays in for a line of a settlement, whole or in two parts."""
+
+    on: str
+    institution: str
+    key: str
+    yen: int
+    number: int
+
+
 class Offers:
     """All files of all institutions."""
 
@@ -63,7 +77,7 @@ class Offers:
         self._rng, self._faults, self._own, self._now = rng, faults, own, now
         self.files: dict[str, Offer] = {}
         self.notices: dict[tuple[str, int], Notice] = {}
-        self._due: list[tuple[str, Notice]] = []  # credits on their day
+        self._owed: list[Owed] = []
         self._opening = {"": 0}
 
     def listed(self, institution: str, after: int) -> list[Offer]:
@@ -170,7 +184,7 @@ class Offers:
         said, wrong = [], []
         for notice in true:
             self.notices[notice.key, 1] = notice
-            self._due.append((transfer, notice))
+            self._owed.append(Owed(transfer, institution, notice.key, notice.net, notice.credit_number))
             if self._faults.strikes("T10"):
                 false = Notice(**{**vars(notice), "gross": notice.gross + 10 ** self._rng.randrange(4)})
                 self.notices[notice.key, 1] = false
@@ -205,16 +219,25 @@ class Offers:
         return documents.write("SettlementFile", self._header(institution, ("S", day), len(rows), sum(n.gross for n in lines)), rows)
 
     def statement(self, institution: str, day: str) -> None:
-        """The bank's file of a day, if money came."""
-        came = [notice for on, notice in self._due if on <= day and notice.institution == institution]
+        """The bank's file of a day, if money came. The bank errs too: it pays less, and the rest some days later."""
+        came = [self._paid(owed) for owed in self._owed if owed.on <= day and owed.institution == institution]
         if not came:
             return
-        self._due = [(on, notice) for on, notice in self._due if not (on <= day and notice.institution == institution)]
-        movements = [bank.Credit(notice.key, notice.net, notice.credit_number) for notice in came]
+        self._owed = [owed for owed in self._owed if not (owed.on <= day and owed.institution == institution)]
+        self._owed += [rest for _, rest in came if rest is not None]
+        movements = [bank.Credit(owed.key, owed.yen, owed.number) for owed, _ in came]
         opening = self._opening.get(institution, 10**6)
         self._opening[institution] = opening + sum(credit.yen for credit in movements)
         body = bank.write_statement(bank.Statement(dt.date.fromisoformat(day), opening, movements, institution.zfill(7)))
-        self._put(institution, ("bank_credit", day), body, [(str(notice.credit_number),) for notice in came])
+        self._put(institution, ("bank_credit", day), body, [(str(owed.number),) for owed, _ in came])
+
+    def _paid(self, owed: Owed) -> tuple[Owed, Owed | None]:
+        """What is paid in of it today, and what is left for later."""
+        if owed.yen < 2 or not self._faults.strikes("T10"):
+            return owed, None
+        short = min(10 ** self._rng.randrange(4), owed.yen - 1)
+        later = (dt.date.fromisoformat(owed.on) + dt.timedelta(days=self._rng.randrange(1, 4))).isoformat()
+        return owed._replace(yen=owed.yen - short), owed._replace(on=later, yen=short, number=owed.number + SECOND_PART)
 
 
 def _invented(told: list[tuple[Payment, str]]) -> tuple[Payment, str]:

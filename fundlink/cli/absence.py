@@ -148,10 +148,10 @@ def waive(
     as_json: Json = False,
 ) -> int:
     """その営業日のファイルは（もう）届かないと、2 人で決める。隔離したままのファイルも済んだものとする。"""
-    from fundlink.desk.proposals import Wanted
+    from fundlink.desk.proposals import waiver
 
     asked = {"day": _day("DAY", day), "municipality": municipality, "kind": kind}
-    wanted = Wanted("waive", f"{municipality}:{kind}:{day}", who, reason, asked)
+    wanted = waiver(asked, who, reason)
     ticket = {**asked, "reason": reason, "who": who, "approved_by": approved_by}
     return by_two(approved_by, wanted, lambda work: work.waive(ticket), as_json=as_json, words=lambda r: f"{r['day']} の {r['kind']} は、もう待ちません。")  # fmt: skip
 

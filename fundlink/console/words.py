@@ -15,6 +15,7 @@ from pathlib import Path
 from fundlink.access.roles import ROLES
 from fundlink.bootstrap import code_words
 from fundlink.desk.deeds import DEEDS
+from fundlink.domain.attempts import RESULTS
 from fundlink.domain.books import ACCOUNTS, YEAR_KINDS
 from fundlink.domain.states import DAY_STATES, FILE_EVENTS, MESSAGE_EVENTS, STATES
 from fundlink.reconcile.absence import STATES as FILE_STATES
@@ -28,6 +29,7 @@ _TERMS: Mapping[str, Mapping[str, str]] = {
     "file": dict(FILE_STATES),
     "bill": dict(STATES),
     "message": dict(MESSAGE_EVENTS),
+    "result": dict(RESULTS),
     "outcome": {rule.outcome: rule.ja for rule in (*RULES, UNDETERMINED)},
     "difference": REASONS,
     "case": {kind.name: kind.ja for kind in (*KINDS, BILL)},

@@ -40,6 +40,11 @@ class Wanted(NamedTuple):
     asked: dict[str, Any] = {}  # noqa: RUF012  (never changed)
 
 
+def waiver(asked: dict[str, Any], who: str, reason: str) -> Wanted:
+    """That a file is waited for no more; ``asked``: day, municipality and kind of file, which together are the subject."""
+    return Wanted("waive", f"{asked['municipality']}:{asked['kind']}:{asked['day']}", who, reason, asked)
+
+
 def propose(rooms: Rooms, wanted: Wanted) -> dict[str, Any]:
     """Keep what one person proposes, as both persons will see it. Nothing else is changed."""
     deed = deed_of(wanted.kind)

@@ -15,11 +15,25 @@ from playwright.sync_api import Browser, StorageState
 from tests.builders import CODE, world
 from tests.console.persons import ADMIN, CLERK, INPUT, Person, Staffed, log_in
 from tests.console.serving import WIDTHS, chromium, open_whole, served
-from tests.console.town import OPEN_BILL, PAID_BILL, PREPARED, PROBLEMS_DRAFT, READY_DRAFT, SHORT, TWO_ANSWERS, YESTERDAY, key, town
+from tests.console.town import (
+    LATE,
+    OPEN_BILL,
+    PAID_BILL,
+    PREPARED,
+    PROBLEMS_DRAFT,
+    READY_DRAFT,
+    SHORT,
+    TWO_ANSWERS,
+    UNANSWERED,
+    YESTERDAY,
+    key,
+    town,
+)
 
 PAGES: dict[str, str] = {
     "home": "",
     "day": f"days/{YESTERDAY}/{CODE}",
+    "day-late": f"days/{LATE}/{CODE}",
     "day-closed": f"days/2026-11-10/{CODE}",
     "fund": f"days/{YESTERDAY}/{CODE}/funds/601",
     "fund-short": f"days/{SHORT}/{CODE}/funds/632?rows=all",
@@ -34,13 +48,15 @@ PAGES: dict[str, str] = {
     "close": f"days/{PREPARED}/{CODE}/close",
     "close-untied": f"days/{SHORT}/{CODE}/close",
     "cases": "cases",
-    "cases-none": "cases?kind=message",
+    "cases-none": "cases?kind=conflict",
     "case": "cases/transaction:T261120602U",
+    "case-message": f"cases/message:{UNANSWERED}",
     "act": "acts/1",
     "approvals": "approvals",
     "file-rollback": "proposals/1",
     "files": "files",
     "streams": "files/streams",
+    "bank-accounts": "bank-accounts",
     "file": "files/1",
     "file-rejected": "files/2",
     "file-received": "files/received/1",

@@ -15,7 +15,7 @@ from fundlink.store import case_departments
 from tests.builders import CODE, World
 from tests.console.persons import CHIEF, CLERK, OF_110, OF_120, Desk, Person, Staffed
 from tests.console.test_matrix import ALLOWED
-from tests.console.town import DAYS, OPEN_BILL, PREPARED, TWO_ANSWERS, YESTERDAY, key
+from tests.console.town import DAYS, LATE, OPEN_BILL, PREPARED, TWO_ANSWERS, YESTERDAY, key
 
 DOUBLE, UNKNOWN, DAY = "transaction:T261120601D", "transaction:T261120602U", f"day:{YESTERDAY}/{CODE}/651"
 ROWS = f"days/{YESTERDAY}/{CODE}/funds/601?rows=all"
@@ -44,6 +44,9 @@ def test_what_is_of_the_whole_municipality_takes_somebody_of_the_whole(desk: Des
     for path, form in (
         (f"{close}/prepare", {}), (f"{close}/approve", {}),
         (f"settlements/{key(TWO_ANSWERS, '601')}/propose", {"suggestion": "1", "reason": "r"}),
+        (f"settlements/{key(TWO_ANSWERS, '601')}/unsettle", {"reason": "r"}),
+        (f"days/{LATE}/{CODE}/waive", {"kind": "receipt", "reason": "r"}),
+        ("bank-accounts/propose", {"municipality": CODE, "account": "0002-002-1-7654321"}),
     ):  # fmt: skip
         answer = desk.post(path, data=form)
         assert answer.status_code in (403, 422), path
@@ -98,7 +101,10 @@ _ROWS = {
     "GET /small-funds/{id:int}/line-{number:int}.pdf", "GET /small-funds/{id:int}/slips-{number:int}.pdf", "POST /small-funds/{id:int}/{step:str}",
 }  # fmt: skip
 """About rows of others: told like what is not there."""
-_ACTS = {"POST /days/{day}/{code}/close/{step:str}", "POST /settlements/{key}/{step:str}"}
+_ACTS = {
+    "POST /days/{day}/{code}/close/{step:str}", "POST /days/{day}/{code}/waive", "POST /settlements/{key}/{step:str}",
+    "POST /bank-accounts/propose",
+}  # fmt: skip
 """About the municipality as a whole: refused."""
 _SUMS = {
     "GET /", "GET /later/{code}", "GET /days", "GET /days/{day}/{code}", "GET /days/{day}/{code}/funds/{fund}", "GET /days/{day}/{code}/close",
@@ -106,7 +112,7 @@ _SUMS = {
     "GET /approvals", "GET /files", "GET /files/streams", "GET /files/received/{number:int}", "GET /upload", "POST /upload", "GET /reports",
     "GET /reports/{name}/{code}", "GET /reports/{name}/{code}/{file}", "GET /readiness", "GET /readiness/{code}", "GET /readiness/{code}/list.{form}",
     "POST /readiness/{code}/declare", "GET /small-funds", "POST /small-funds/template", "POST /small-funds/send",
-    "GET /profiles",
+    "GET /profiles", "GET /bank-accounts",
 }  # fmt: skip
 """Sums that name nobody, what is of no department, and lists that leave out what is of others."""
 _NOBODYS = {"GET /files/received/{number:int}/raw"}

@@ -244,7 +244,7 @@ def test_another_municipality_is_told_like_what_is_not_there(desk: Desk) -> None
     desk.sit(STRANGER)
     assert "まだ団体がありません" in desk.get("").text
     nowhere = text(desk.get("payments/nobody").text)
-    lists = ("cases", "approvals", "search", "files", "files/streams")  # of all that somebody sees, which here is nothing
+    lists = ("cases", "approvals", "search", "files", "files/streams", "bank-accounts")  # of all that somebody sees, which here is nothing
     own = ("home", "home-english", *(name for name, path in PAGES.items() if path.startswith("account/") or path.split("?")[0] in lists))
     for path in lists:
         assert CODE not in desk.get(path).text

@@ -22,7 +22,7 @@ from fundlink.domain.records import BankCreditRecord, BillingRecord, ReceiptReco
 from fundlink.jobs import sheets
 from fundlink.store import audit, receipts, vault
 from tests.builders import CODE, INSTITUTION, World, bill, receipt
-from tests.console.persons import ADMIN, CLERK, INPUT, Staffed, close, register
+from tests.console.persons import ADMIN, CHIEF, CLERK, INPUT, Staffed, close, register
 from tests.workbooks import filled, rows
 
 FUNDS = ("601", "602", "632", "651")
@@ -87,6 +87,8 @@ def town(world: World) -> Staffed:
     early.jobs.submit()
     slips = _slips(world)
     for at, day in enumerate(DAYS):
+        if day == YESTERDAY:
+            _unanswered(world)
         _live(world.at(f"{_after(world, day, 1)}T08:00:00"), day, slips, at)
     morning = world.at(NOW)
     for at, day in enumerate(DAYS[:7]):
@@ -102,7 +104,29 @@ def town(world: World) -> Staffed:
     _upload(morning)
     _workbooks(morning)
     _own_profile(morning)
+    _account(morning)
     return Staffed(morning, secrets)
+
+
+UNANSWERED = "P990019-20261120-000001"
+
+
+def _unanswered(world: World) -> None:
+    """A message of Friday whose answer is lost as often as it is asked for, so that it waits for a person on Tuesday."""
+    world.twin.faults, world.twin.inquiry_faults = ["answer_lost"] * 9, ["answer_lost"] * 9
+    hour = dt.datetime.fromisoformat("2026-11-20T09:00:00")
+    world.at(hour.isoformat()).intake([built(number) for number in range(4001, 4004)], name="hoken-1120.csv")
+    while not world.at(hour.isoformat()).jobs.submit()["person"]:
+        hour += dt.timedelta(hours=1)
+        assert hour.day < 24
+    world.twin.faults, world.twin.inquiry_faults = [], []
+
+
+def _account(morning: World) -> None:
+    """The account that the credits are on, registered by two persons."""
+    asked = {"municipality": CODE, "holder": "見本市会計管理者", "funds": ["601", "602"], "written_as": ["本店 普通 1234567"]}
+    proposed = morning.jobs.propose(Wanted("account", "0001-001-1-1234567", CLERK.login, asked=asked))
+    morning.jobs.approve_proposal(proposed["proposal_id"], CHIEF.login, sha256=proposed["sha256"])
 
 
 def _own_profile(morning: World) -> None:

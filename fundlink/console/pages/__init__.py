@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 
 from fundlink.console.pages import (
     acts,
+    bank_accounts,
     bills,
     cases,
     closing,
@@ -45,6 +46,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     *files.ROUTES,
     *upload.ROUTES,
     *reports.ROUTES,
+    *bank_accounts.ROUTES,
     *readiness.ROUTES,
     *small_funds.ROUTES,
     *users.ROUTES,

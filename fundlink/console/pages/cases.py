@@ -1,6 +1,6 @@
 """The queue of cases: narrowed, given to somebody, acted on one by one or several at once; and the page of one case.
 
-What is done here only prepares: another person approves on the page of the act.
+What is done here only prepares: another person approves on the page of the act or of the proposal. Asking the gateway changes nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from fundlink.bootstrap import code_words
 from fundlink.console.view import away, jobs_of, posted, refusal, show
 from fundlink.console.visitor import found, require, signature, visitor
 from fundlink.desk.acts import Asked
+from fundlink.desk.proposals import Wanted
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.values import iso_date
 from fundlink.reconcile.case_kinds import KINDS
@@ -34,6 +35,10 @@ LATER = "preliminary"
 BULK = ("", "until")
 """What a verb may need to be told to be used on several cases at once: nothing, or a day."""
 PARTS = 4
+OF_A_MESSAGE = ("resend", "give_up")
+"""What two persons may decide about a message without an answer."""
+STEPS = {"act": ("act.prepare", True), "inquire": ("resend.prepare", False), **dict.fromkeys(OF_A_MESSAGE, ("resend.prepare", True))}
+"""What may be done on the page of a case: who may, and whether it is about money. Everything else gives the case to somebody."""
 ASKED = ("kind", "municipality", "owner", "fund", "age", "yen")
 NOBODY = "-"
 
@@ -137,7 +142,20 @@ def _case(request: Request, status: int, problems: list[dict[str, Any]], given: 
     return show(
         request, "case.html", status=status, told=told, problems=problems, given=defaultdict(str, given), parts=range(PARTS), orders=list(ORDERS),
         codes=list(code_words("write_off_reasons")), me=signature(request), takes={verb.verb: verb.takes for verb in BY_NAME.values()},
+        message=_message(request, told["case"]),
     )  # fmt: skip
+
+
+def _message(request: Request, case: str) -> dict[str, Any] | None:
+    """The message a case is about, as long as persons decide about it, with what was proposed already."""
+    kind, _, message_id = case.partition(":")
+    jobs = jobs_of(request)
+    rows = jobs.messages("person")["messages"] + jobs.messages("unknown")["messages"] if kind == "message" else []
+    row = next((row for row in rows if row["message_id"] == message_id), None)
+    if row is None:
+        return None
+    waiting = [told for deed in OF_A_MESSAGE if (told := jobs.standing_proposal(deed, message_id)) is not None]
+    return {**row, "waiting": waiting, "deeds": OF_A_MESSAGE}
 
 
 def one(request: Request, form: FormData) -> Response:
@@ -147,15 +165,31 @@ def one(request: Request, form: FormData) -> Response:
     jobs, who = jobs_of(request), signature(request)
     found(jobs.case, name, scope=visitor(request).scope)
     given = {key: value.strip() for key, value in form.items() if isinstance(value, str)}
-    require(request, "act.prepare" if step == "act" else "cases.assign", money=step == "act")
+    permission, money = STEPS.get(step, ("cases.assign", False))
+    require(request, permission, money=money)
     try:
         if step == "act":
             act = jobs.prepare_act(_asked(name, who, given))
             return away(request, f"acts/{act['act_id']}?done=act")
+        if step in STEPS:
+            return _decided(request, name, step, given)
         jobs.assign_case(name, {"mine": who, "back": ""}.get(step, given.get("to", "")), who)
     except (ProblemError, UsageError) as error:
         return _case(request, 422, refusal(error), given)
     return away(request, f"cases/{name}?done=assign")
+
+
+def _decided(request: Request, name: str, step: str, given: dict[str, str]) -> Response:
+    """Ask the gateway about the message of a case, or propose what becomes of it."""
+    jobs, who, message_id = jobs_of(request), signature(request), name.partition(":")[2]
+    if step in OF_A_MESSAGE:
+        told = jobs.propose(Wanted(step, message_id, who, given.get("reason", "")))
+        return away(request, f"proposals/{told['proposal_id']}?done=act")
+    told = jobs.inquire(message_id, who)
+    if told["problems"]:
+        return _case(request, 422, told["problems"], {})
+    is_open = _message(request, name) is not None
+    return away(request, f"cases/{name}?done=asked" if is_open else "cases?kind=message&done=answered")
 
 
 def _asked(name: str, who: str, given: dict[str, str]) -> Asked:

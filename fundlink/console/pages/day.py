@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from fundlink.console.picture import flow
-from fundlink.console.view import away, jobs_of, show
-from fundlink.console.visitor import require, visitor, within
+from fundlink.console.view import away, jobs_of, posted, refusal, show
+from fundlink.console.visitor import require, signature, visitor, within
+from fundlink.desk.proposals import waiver
+from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.values import iso_date
 from fundlink.store.day_rows import Place
 
+LACKING = ("late", "missing")
+"""States of an expected file that somebody may decide not to wait for."""
 NO_FUND = "-"
 """In an address: credits that no settlement is known for."""
 
@@ -41,14 +48,38 @@ def of(request: Request) -> tuple[str, str]:
 
 def day(request: Request) -> Response:
     """One municipality's day."""
-    wanted, code = of(request)
-    jobs = jobs_of(request)
+    return _day(request, of(request), 200, [], {"kind": "", "reason": ""})
+
+
+def _day(request: Request, whose: tuple[str, str], status: int, problems: list[dict[str, Any]], given: dict[str, str]) -> Response:
+    jobs, (wanted, code) = jobs_of(request), whose
     told = jobs.day_at_a_glance(code, wanted)
     calendar = jobs.rooms.calendar().calendar
     return show(
-        request, "day.html", told=told, flow=flow(told), before=calendar.previous_business_day(wanted), no_fund=NO_FUND,
-        after=calendar.next_business_day(wanted), today=jobs.rooms.today(),
+        request, "day.html", status=status, told=told, flow=flow(told), before=calendar.previous_business_day(wanted), no_fund=NO_FUND,
+        after=calendar.next_business_day(wanted), today=jobs.rooms.today(), problems=problems, given=given,
+        waivers={file["kind"]: _waiver(request, file) for file in told["files"] if file["state"] in LACKING or file["quarantined"]},
     )  # fmt: skip
+
+
+def _waiver(request: Request, file: dict[str, Any]) -> dict[str, Any]:
+    """What waits for approval about a file that is lacking; empty when nobody proposed anything."""
+    asked = {"municipality": file["municipality_code"], "kind": file["kind"], "day": file["business_day"]}
+    return jobs_of(request).standing_proposal("waive", waiver(asked, "", "").subject) or {}
+
+
+def waive(request: Request, form: FormData) -> Response:
+    """One person proposes to wait for a file no more; another one approves it on the page of the proposal."""
+    day, code = of(request)
+    require(request, "waive.prepare", money=True)
+    given = {name: str(form.get(name, "")).strip() for name in ("kind", "reason")}
+    try:
+        told = jobs_of(request).propose(
+            waiver({"day": day, "municipality": code, "kind": given["kind"]}, signature(request), given["reason"])
+        )
+    except (ProblemError, UsageError) as error:
+        return _day(request, (day, code), 422, refusal(error), given)
+    return away(request, f"proposals/{told['proposal_id']}?done=act")
 
 
 def fund(request: Request) -> Response:
@@ -71,5 +102,6 @@ def fund(request: Request) -> Response:
 ROUTES = (
     Route("/days", days),
     Route("/days/{day}/{code}", day),
+    Route("/days/{day}/{code}/waive", posted(waive), methods=["POST"]),
     Route("/days/{day}/{code}/funds/{fund}", fund),
 )

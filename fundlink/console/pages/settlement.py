@@ -1,4 +1,4 @@
-"""One settlement: what pays it and by which rule, or what may pay it; one person proposes an answer, another one accepts it."""
+"""One settlement: what pays it and by which rule, or what may pay it; one person proposes an answer, or to undo one, another one accepts it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.persons import same_person
 from fundlink.domain.problems import problem
 
-STEPS = ("propose", "accept", "drop")
+STEPS = ("propose", "accept", "drop", "unsettle")
 
 
 def settlement(request: Request) -> Response:
@@ -28,7 +28,8 @@ def settlement(request: Request) -> Response:
 
 def _shown(request: Request, status: int, problems: list[dict[str, Any]]) -> Response:
     told = _of(request)
-    return show(request, "settlement.html", status=status, told=told, mine=_is_mine(request, told), problems=problems)
+    undoing = jobs_of(request).standing_proposal("unsettle", told["settlement_key"])
+    return show(request, "settlement.html", status=status, told=told, mine=_is_mine(request, told), undoing=undoing, problems=problems)
 
 
 def _is_mine(request: Request, told: dict[str, Any]) -> bool:
@@ -48,9 +49,12 @@ def decide(request: Request, form: FormData) -> Response:
         raise HTTPException(404)
     require(request, "days.read")
     told = _of(request)
-    is_prepared = step == "propose" or (step == "drop" and _is_mine(request, told))
+    is_prepared = step in ("propose", "unsettle") or (step == "drop" and _is_mine(request, told))
     require(request, "settle.prepare" if is_prepared else "settle.approve", money=True)
     try:
+        if step == "unsettle":
+            made = jobs_of(request).propose(Wanted("unsettle", told["settlement_key"], signature(request), str(form.get("reason", ""))))
+            return away(request, f"proposals/{made['proposal_id']}?done=act")
         _done(request, (told, step), form)
     except (ProblemError, UsageError) as error:
         return _shown(request, 422, refusal(error))

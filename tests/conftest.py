@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests import postgresql
 from tests.builders import World
 from tests.builders import world as build_world
+from tests.molds import Make, Molds, schema
 
 
 @pytest.fixture(autouse=True)
@@ -36,12 +38,30 @@ def postgresql_url(postgresql_server: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def held_server(postgresql_server: str) -> Iterator[tuple[str, ExitStack]]:
+    """The server, and what is left before it stops."""
+    with ExitStack() as held:
+        yield postgresql_server, held
+
+
+@pytest.fixture(scope="session")
+def molds(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Molds:
+    """Databases that are made once and copied. The server is started when the first of them is to be on it."""
+    return Molds(tmp_path_factory.mktemp("molds"), lambda: request.getfixturevalue("held_server"))
+
+
+@pytest.fixture
+def beneath(request: pytest.FixtureRequest) -> Make | None:
+    """What stands in a test's database before it begins: the schema where a world is wanted, else nothing."""
+    return schema if "world" in request.fixturenames else None
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind in turn."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'fundlink.db'}"
-    return str(request.getfixturevalue("postgresql_url"))
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, molds: Molds, beneath: Make | None) -> Iterator[str]:
+    """A database of each kind in turn."""
+    with molds.poured(beneath, request.param, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

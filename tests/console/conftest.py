@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,12 +12,15 @@ from playwright.sync_api import Browser
 
 from fundlink.api.app import create_app
 from fundlink.config import Settings
+from fundlink.connectors.in_memory import InMemoryGateway
 from tests.access.staff import quick_hashes
 from tests.builders import World
 from tests.builders import world as build_world
 from tests.console.persons import CLERK, Desk, Staffed
 from tests.console.serving import chromium, in_ci, served, why_not
+from tests.console.town import NOW
 from tests.console.town import town as build_town
+from tests.molds import Make, Molds, schema
 
 
 @pytest.fixture(autouse=True)
@@ -24,10 +29,26 @@ def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     quick_hashes(monkeypatch)
 
 
+def built(folder: Path, url: str) -> tuple[dict[str, str], InMemoryGateway]:
+    """The town in an empty database; what its staff log in with, and its gateway as it was left."""
+    world = build_world(folder, url)
+    secrets = build_town(world).secrets
+    world.jobs.rooms.close()
+    return secrets, world.twin
+
+
 @pytest.fixture
-def staffed(world: World) -> Staffed:
+def beneath(request: pytest.FixtureRequest) -> Make | None:
+    """The town where somebody is to work in it."""
+    return built if "staffed" in request.fixturenames else schema if "world" in request.fixturenames else None
+
+
+@pytest.fixture
+def staffed(request: pytest.FixtureRequest, world: World, molds: Molds) -> Staffed:
     """The town on its morning, and its staff."""
-    return build_town(world)
+    secrets, twin = molds.made(built, world.jobs.rooms.store.engine.dialect.name)
+    vars(world.twin).update({name: deepcopy(value) for name, value in vars(twin).items() if isinstance(value, dict | list)})
+    return Staffed(world.at(NOW), secrets)
 
 
 @pytest.fixture

@@ -40,10 +40,10 @@ class Message:
 
     body: bytes
     answer: bytes
-    slips: list[str]
+    slips: list[tuple[str, str]]  # institution and case key: two institutions count alike
     status: str
     heard: bool = False  # the answer reached the adapter
-    undo: dict[str, Slip | None] = field(default_factory=dict)
+    undo: dict[tuple[str, str], Slip | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -85,7 +85,7 @@ class Register:
                 self.wrong.append(f"I-07 message {message_id} came with other bytes")
             if not double or known.status != "processed":
                 return known.answer
-            self.doubled |= {(code, key) for code, key in self.slips if key in known.slips}  # its own bug: judged and answered anew
+            self.doubled |= self.slips.keys() & set(known.slips)  # its own bug: judged and answered anew
         root = documents.parse(body)
         signature.check(root, self._adapter.der)
         header = {str(etree.QName(child).localname): child.text or "" for child in root[0]}
@@ -97,10 +97,10 @@ class Register:
         institution = header["InstitutionCode"]
         if header["MunicipalityCode"][:5] != institution:
             self.wrong.append(f"I-24 message {message_id} is of two municipalities")
-        undo = {row["CaseKey"]: self._copy((institution, row["CaseKey"])) for row in rows}
+        slips = [(institution, row["CaseKey"]) for row in rows]
+        undo = {key: self._copy(key) for key in slips}
         answers = [self._judge(institution, row, message_id) for row in rows]
         answer = self._answer(message_id, institution, "processed", answers)
-        slips = [row["CaseKey"] for row in rows]
         first = known or Message(body, answer, slips, "processed", undo=undo)
         self.messages[message_id] = replace(first, answer=answer)
         return answer
@@ -135,15 +135,14 @@ class Register:
             return False
         last = list(self.messages)[-1]
         message = self.messages[last]
-        paid = {payment.case_key for payment in self.payments.values()}
+        paid = {(payment.institution, payment.case_key) for payment in self.payments.values()}
         if message.heard or message.status != "processed" or paid & set(message.slips) or rng.random() < 0.3:
             return False
-        institution = next(code for code, key in self.slips if key in message.slips)
         for key, before in message.undo.items():
             if before is None:
-                self.slips.pop((institution, key), None)
+                self.slips.pop(key, None)
             else:
-                self.slips[institution, key] = before
+                self.slips[key] = before
         del self.messages[last]
         self.forgotten.add(last)
         return True

@@ -19,8 +19,6 @@ from fundlink.pipeline.adopted import KIND
 from fundlink.pipeline.rooms import Rooms
 from fundlink.store import audit, proposals, vault
 
-KEPT = "profile"
-
 
 def own(rooms: Rooms, name: str) -> Profile:
     """The profile as its folder is now; FL-PRF-001, 002 or 006 (it came with the product)."""
@@ -79,7 +77,7 @@ def compared(rooms: Rooms, name: str) -> Compared:
     profile = own(rooms, name)
     with rooms.store.read() as connection:
         in_use = proposals.adopted(connection, KIND, name)
-        kept = vault.kept_as(connection, in_use, KEPT) if in_use else b""
+        kept = vault.kept_as(connection, in_use, KIND) if in_use else b""
     old, new = files_of(kept or b""), files_of(profile.content)
     changes = [_change(file, old.get(file), new.get(file)) for file in sorted({*old, *new}) if old.get(file) != new.get(file)]
     return Compared(name, profile.digest, in_use, kept is not None, changes)
@@ -108,8 +106,8 @@ def adopt(rooms: Rooms, connection: Connection, name: str, names: tuple[str, str
     told = {
         "label": profile.label, "edition": profile.edition, "digest": profile.digest, "messages": sorted(profile.messages),
     }  # fmt: skip
-    if vault.kept_as(connection, profile.digest, KEPT) is None:
-        vault.keep(connection, [profile.content], direction="in", kind=KEPT, name=name, at=rooms.now())
+    if vault.kept_as(connection, profile.digest, KIND) is None:
+        vault.keep(connection, [profile.content], direction="in", kind=KIND, name=name, at=rooms.now())
     detail = {"approved_by": names[1], "edition": profile.edition, "digest": profile.digest}
     audit.append(connection, audit.Entry(names[0], "desk.profile", f"profile:{name}", detail, rooms.now()))
     return told

@@ -7,6 +7,7 @@ It never reads business data.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,15 +105,20 @@ def _content(found: checks.Checked) -> bytes:
 
 
 def files_of(content: bytes) -> dict[str, bytes]:
-    """The files that the content of a profile is made of, by name.
+    """The files that the content of a profile is made of, by name; of several with one name (in two folders) each is numbered.
 
     >>> files_of(b"a.csv" + bytes(1) + b"3" + bytes(1) + b"x,y" + b"b.csv" + bytes(1) + b"0" + bytes(1))
     {'a.csv': b'x,y', 'b.csv': b''}
+    >>> files_of(b"a.csv" + bytes(1) + b"1" + bytes(1) + b"x" + b"a.csv" + bytes(1) + b"1" + bytes(1) + b"y")
+    {'a.csv': b'x', 'a.csv (2)': b'y'}
     """
     files: dict[str, bytes] = {}
+    met: Counter[str] = Counter()
     while content:
         name, size, rest = content.split(b"\0", 2)
-        files[name.decode()], content = rest[: int(size)], rest[int(size) :]
+        told = name.decode()
+        met[told] += 1
+        files[told if met[told] == 1 else f"{told} ({met[told]})"], content = rest[: int(size)], rest[int(size) :]
     return files
 
 

@@ -95,7 +95,8 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 def database(server_url: str, name: str, template: str = "") -> Iterator[str]:
     """A database on the server, empty or a copy of one that nobody is connected to, dropped with the block."""
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute((f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}" STRATEGY FILE_COPY' if template else "")).encode())
+        how = " STRATEGY FILE_COPY" if connection.info.server_version >= 150_000 else ""  # older ones know no other
+        connection.execute((f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"{how}' if template else "")).encode())
     try:
         yield server_url.rsplit("/", 1)[0] + f"/{name}"
     finally:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Awaitable, Callable
 from functools import cache
 from pathlib import Path
@@ -18,10 +19,11 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from fundlink.console.visitor import csrf_token, held_of, may, somebody
+from fundlink.console.visitor import csrf_token, held_of, may, sees_whole, somebody
 from fundlink.console.words import LANGUAGES, Words
 from fundlink.desk import accounts
 from fundlink.domain.errors import ConfigurationError, ProblemError, UsageError
+from fundlink.domain.problems import problem
 from fundlink.jobs import Jobs
 
 HERE = Path(__file__).parent
@@ -85,12 +87,12 @@ def bill_address(key: str) -> str:
 
 
 def show(request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page. Every template knows: words (w), t, url, asset, navigation, visitor, may, who, csrf, bill_address."""
+    """A page. Every template knows: words (w), t, url, asset, navigation, visitor, whole (of every department), may, who, csrf, bill_address."""
     words, console = words_of(request), console_of(request)
     known = {
         "w": words, "t": words.say, "url": lambda path: address(request, path), "navigation": _navigation(request, console),
         "asset": lambda name: f"{address(request, 'static/' + name)}?v={_stamp(name)}", "here": request.url.path,
-        "visitor": somebody(request), "may": lambda permission: may(request, permission), "who": _names(request), "demo": console.demo,
+        "visitor": somebody(request), "whole": sees_whole(request), "may": lambda permission: may(request, permission), "who": _names(request), "demo": console.demo,
         "csrf": csrf_token(request), "other_language": _other_language(request, words), "problems": [],
         "done": request.query_params.get("done", ""), "bill_address": bill_address,
     }  # fmt: skip
@@ -136,9 +138,19 @@ def posted(page: Callable[[Request, FormData], Response]) -> Callable[[Request],
     """A page that takes a form: read it, then run in a thread like every other page."""
 
     async def run(request: Request) -> Response:
-        return await run_in_threadpool(page, request, await request.form())
+        form = await request.form()
+        _legible(form)
+        return await run_in_threadpool(page, request, form)
 
     return run
+
+
+def _legible(form: FormData) -> None:
+    """FL-CHR-001 for a field with what no keyboard writes: a control character but for ends of lines and tabs, half of a pair."""
+    for name, value in form.multi_items():
+        told = name + (value if isinstance(value, str) else "")
+        if any(unicodedata.category(letter) in ("Cc", "Cs") and letter not in "\r\n\t" for letter in told):
+            raise ProblemError([problem("FL-CHR-001")])
 
 
 def refusal(error: ProblemError | ConfigurationError | UsageError) -> list[dict[str, Any]]:

@@ -56,6 +56,12 @@ def sees(request: Request, municipality_code: str) -> bool:
     return visitor(request).scope.covers(municipality_code)
 
 
+def sees_whole(request: Request) -> bool:
+    """Whether this person is of every department: who is not does nothing that is of the municipality as a whole."""
+    found = somebody(request)
+    return found is not None and found.scope.departments is None
+
+
 def may(request: Request, permission: str) -> bool:
     """Whether this person has a permission; nobody has none."""
     return permitted(somebody(request), permission)

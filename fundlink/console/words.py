@@ -64,6 +64,10 @@ class Words:
         """A sentence by its key; a key that there is not is an error of ours."""
         return table()[key][self._at].format(**given)
 
+    def knows(self, key: str) -> bool:
+        """Whether there is a sentence of this key."""
+        return key in table()
+
     def term(self, kind: str, name: str) -> str:
         """A word of the trade: a state, an outcome, a kind of difference."""
         ja = _TERMS[kind].get(name)

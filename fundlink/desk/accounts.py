@@ -175,7 +175,7 @@ def _keeps_an_administrator(connection: Connection, known: Known, *, leaves: boo
 def disable(rooms: Rooms, name: str, reason: str, who: str) -> dict[str, Any]:
     """Cut a leaver at once: every account of the person, every session, everything not yet approved. One administrator is enough."""
     if not reason.strip():
-        raise UsageError("理由（--reason）を書いてください。")
+        raise UsageError("理由を書いてください。")
     with rooms.store.together() as connection:
         access_persons.begin_change(connection)
         known = _found(connection, name)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy.engine import Connection
 
 from fundlink.desk import bank_accounts, find_bill, profiles, sending, settling, taking_back
+from fundlink.domain.bank_accounts import read_account
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.problems import problem
 from fundlink.pipeline import absence
@@ -66,8 +67,10 @@ def _file(_rooms: Rooms, connection: Connection, subject: str, _asked: dict[str,
     return Ground(state.municipality_code or state.municipality_wanted, str(state.file_id), {"name": state.name, "event": state.event, **counted})  # fmt: skip
 
 
-def _day(_rooms: Rooms, _connection: Connection, subject: str, asked: dict[str, Any]) -> Ground:
-    return Ground(asked["municipality"], subject, {})
+def _day(rooms: Rooms, connection: Connection, subject: str, asked: dict[str, Any]) -> Ground:
+    return Ground(
+        asked["municipality"], subject, {"kind": asked["kind"], "day": asked["day"], **absence.waited_for(rooms, connection, asked)}
+    )
 
 
 def _message(rooms: Rooms, _connection: Connection, subject: str, _asked: dict[str, Any]) -> Ground:
@@ -80,7 +83,7 @@ def _settlement(_rooms: Rooms, connection: Connection, subject: str, _asked: dic
 
 
 def _account(_rooms: Rooms, _connection: Connection, subject: str, asked: dict[str, Any]) -> Ground:
-    return Ground(asked["municipality"], subject, {})
+    return Ground(asked["municipality"], str(read_account(subject) or subject), {})
 
 
 def _profile(rooms: Rooms, connection: Connection, subject: str, _asked: dict[str, Any]) -> Ground:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy.engine import Connection
 
-from fundlink.desk.deeds import BY_KIND, Deed, Order, deed_of
+from fundlink.desk.deeds import BY_KIND, DEEDS, Deed, Order, deed_of
 from fundlink.desk.grounds import canonical
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.persons import same_person
@@ -51,7 +51,7 @@ def propose(rooms: Rooms, wanted: Wanted) -> dict[str, Any]:
     if not wanted.who.strip():
         raise UsageError("準備する人（--as）を指定してください。")
     if deed.needs_reason and not wanted.reason.strip():
-        raise UsageError("理由（--reason）を書いてください。")
+        raise UsageError("理由を書いてください。")
     with rooms.store.together() as connection:
         rooms.store.serialise(connection, "proposals")
         ground = deed.ground(rooms, connection, wanted.subject, wanted.asked)
@@ -61,8 +61,9 @@ def propose(rooms: Rooms, wanted: Wanted) -> dict[str, Any]:
             wanted.who,
             Needs(f"{deed.pair}.prepare", ground.municipality_code, _department(connection, deed.kind, ground.subject)),
         )
-        standing = proposals.standing(connection, deed.kind, ground.subject)
-        if standing is not None:
+        waiting = (proposals.standing(connection, other.kind, ground.subject) for other in DEEDS if other.pair == deed.pair)
+        standing = next((found for found in waiting if found is not None), None)
+        if standing is not None:  # also the other of two deeds of which one undoes the other's sense
             raise ProblemError([problem("FL-PRP-003", proposal_id=standing.proposal_id)])
         order = Order(ground.subject, wanted.asked, wanted.reason.strip(), _NOBODY)
         content = canonical(

@@ -80,16 +80,28 @@ def inquire(rooms: Rooms, message_id: str, who: str) -> dict[str, Any]:
         raise UsageError("実施者（--as）を指定してください。")
     message = found(rooms, message_id)
     _reachable(rooms)
-    if message.event in ("answered", "contradicted"):
-        return _told(rooms, message_id, sending.confirm(rooms, message))
-    _allowed(message, ("sent", "unknown", "asked", "exhausted"))
+    confirms = message.event in ("answered", "contradicted")
+    if not confirms:
+        _allowed(message, ("sent", "unknown", "asked", "exhausted"))
     with rooms.store.write() as connection:
         who = people.one(rooms, connection, who, Needs("resend.prepare", message.municipality_code))
-        messages.add_event(connection, message_id, "asked", at=rooms.now(), detail=who)
+        if not confirms:
+            messages.add_event(connection, message_id, "asked", at=rooms.now(), detail=who)
         audit.append(connection, audit.Entry(who, "desk.inquire", f"message:{message_id}", {"before": message.event}, rooms.now()))
+    if confirms:
+        return _told(rooms, message_id, sending.confirm(rooms, message))
     counts = sending.nothing()
     sending.add(counts, sending.inquire(rooms, message))
+    _put_back(rooms, message)
     return _told(rooms, message_id, counts)
+
+
+def _put_back(rooms: Rooms, asked: OpenMessage) -> None:
+    """Where nobody could be asked, the message is what it was: who waits for a person would else be on nobody's list."""
+    with rooms.store.write() as connection:
+        now = messages.find(connection, asked.message_id)
+        if now is not None and now.event == "asked" and asked.event != "asked":
+            messages.add_event(connection, asked.message_id, asked.event, at=rooms.now(), detail="unreachable")
 
 
 def resend(rooms: Rooms, message_id: str, decided: Decided) -> dict[str, Any]:
@@ -154,7 +166,7 @@ def _by_two(rooms: Rooms, message_id: str, decided: Decided) -> Iterator[tuple[C
     """One transaction, and the two persons as they are recorded."""
     people.two_names(decided.who, decided.approved_by)
     if not decided.reason.strip():
-        raise UsageError("理由（--reason）を書いてください。")
+        raise UsageError("理由を書いてください。")
     message = found(rooms, message_id)
     decidable(message)
     with rooms.store.together() as connection:

@@ -111,18 +111,26 @@ def aged(rooms: Rooms, ticket: dict[str, Any]) -> dict[str, Any]:
     return {"today": today, "count": sum(row["count"] for row in rows), "states": rows}
 
 
+def waited_for(rooms: Rooms, connection: Any, ticket: dict[str, Any]) -> dict[str, Any]:
+    """Whether a file of a kind and business day is waited for, and whether one lies in quarantine. Ticket: municipality, kind, day."""
+    code, kind, day = ticket["municipality"], ticket["kind"], ticket["day"]
+    (town,) = towns(rooms, connection, code)
+    expected_ones = slots(rooms.calendar(), town, arrivals_of(connection, code), until=day, today=rooms.today(), first=day)
+    return {
+        "file": any(slot.kind == kind and not slot.is_settled for slot in expected_ones),
+        "quarantined": any(found[:2] == (kind, day) for found in absence.open_quarantine(connection, code)),
+    }
+
+
 def waive(rooms: Rooms, ticket: dict[str, Any]) -> dict[str, Any]:
     """Two persons declare that no (further) file of a kind comes for a business day. Ticket: municipality, kind, day, reason, who, approved_by."""
     if not str(ticket["reason"]).strip():
-        raise UsageError("理由（--reason）を書いてください。")
+        raise UsageError("理由を書いてください。")
     code, kind, day = ticket["municipality"], ticket["kind"], ticket["day"]
     with rooms.store.together() as connection:
         rooms.store.serialise(connection, f"bills:{code}")
-        (town,) = towns(rooms, connection, code)
-        waiting = slots(rooms.calendar(), town, arrivals_of(connection, code), until=day, today=rooms.today(), first=day)
-        open_slot = any(slot.kind == kind and not slot.is_settled for slot in waiting)
-        quarantined = any(found[:2] == (kind, day) for found in absence.open_quarantine(connection, code))
-        if not open_slot and not quarantined:
+        waiting = waited_for(rooms, connection, ticket)
+        if not any(waiting.values()):
             raise ProblemError([problem("FL-WTM-006", kind=_kind_ja(rooms, kind), kind_en=kind, day=day)])
         values = {
             "municipality_code": code, "kind": kind, "business_day": day, "reason": ticket["reason"], "by": ticket["who"],
@@ -131,7 +139,7 @@ def waive(rooms: Rooms, ticket: dict[str, Any]) -> dict[str, Any]:
         absence.add_waiver(connection, values)
         detail = {"kind": kind, "approved_by": ticket["approved_by"], "reason": ticket["reason"]}
         audit.append(connection, audit.Entry(ticket["who"], "desk.waive", f"day:{code}:{day}", detail, rooms.now()))
-    return {"municipality_code": code, "kind": kind, "day": day, "file": open_slot, "quarantined": quarantined}
+    return {"municipality_code": code, "kind": kind, "day": day, **waiting}
 
 
 def _kind_ja(rooms: Rooms, kind: str) -> str:

@@ -20,6 +20,7 @@ from fundlink.pipeline.reconcile import day_json
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile.absence import Slot, Town, slots
 from fundlink.reconcile.outcomes import PAYING
+from fundlink.store import absence as store_absence
 from fundlink.store import books, day_rows, files
 from fundlink.store.day_rows import Place
 from fundlink.store.days import DayRow
@@ -100,11 +101,14 @@ def _witnessed(connection: Connection, code: str, day: str, seen: Seen) -> dict[
     """A day by its four witnesses, in all and by fund."""
     rows = [row for row in seen.rows if row.day == day]
     outcomes = day_rows.outcomes_by_fund(connection, code, day)
+    unread = {found[:2] for found in store_absence.open_quarantine(connection, code)}
     funds = [_fund(row, outcomes) for row in rows]
     return {
         "day": day, "state": state_of(row.state for row in rows), "funds": funds,
         "total": {name: sum(fund[name] for fund in funds) for name in _SUMS},
-        "files": [absence.slot_json(slot) for slot in seen.slots if slot.business_day == day],
+        "files": [
+            {**absence.slot_json(slot), "unread": (slot.kind, day) in unread} for slot in seen.slots if slot.business_day == day
+        ],
     }  # fmt: skip
 
 

@@ -40,8 +40,8 @@ BILL = Kind("bill", "請求", "不納欠損とする場合だけ処理する")
 NEXT_BY_REASON: dict[str, str] = {
     "overpaid": "還付または充当の手続きをする",
     "unknown": "自動の照会を待つ。急ぐときは、いま照会する（案件の画面、または fundlink inquire）",
-    "exhausted": "もう一度照会する。答えが得られなければ 2 人で、別の電文で送り直すか打ち切る（案件の画面、または fundlink inquire・resend・give-up）",
-    "contradicted": "ゲートウェイの担当に確かめ、2 人で、同じ電文を送り直すか、そのままとする（案件の画面、または fundlink resend・give-up）",
+    "exhausted": "もう一度照会する。答えが得られなければ 2 人で、別の電文で送り直すか打ち切る（案件の画面、または fundlink inquire、fundlink resend、fundlink give-up）",
+    "contradicted": "ゲートウェイの担当に確かめ、2 人で、同じ電文を送り直すか、そのままとする（案件の画面、または fundlink resend、fundlink give-up）",
 }
 """Where the reason, and not the kind, says what is to be done."""
 

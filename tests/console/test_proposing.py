@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.builders import CODE, World
-from tests.console.persons import CHIEF, CLERK, INPUT, OF_A_ROLE, STRANGER, Desk
+from tests.builders import CODE, INSTITUTION, World
+from tests.console.persons import CHIEF, CLERK, INPUT, OF_110, OF_A_ROLE, STRANGER, Desk
 from tests.console.town import LATE, TWO_ANSWERS, UNANSWERED, key
 
 REVIEW = OF_A_ROLE[1]
@@ -40,7 +40,7 @@ def test_a_message_without_an_answer_is_decided_about_on_the_page_of_its_case(de
     page = desk.get(case).text
     assert "8 回（上限 8 回）" in page
     assert ("電文の送り直し" in page, "電文の打切り" in page) == (True, True)
-    assert "理由（--reason）を書いてください" in desk.post(case, data={"step": deed, "reason": " "}).text
+    assert "理由を書いてください" in desk.post(case, data={"step": deed, "reason": " "}).text
     where = proposed(desk, case, step=deed, reason="電話で確かめた")
     again = desk.get(case).text
     assert where in again
@@ -51,10 +51,47 @@ def test_a_message_without_an_answer_is_decided_about_on_the_page_of_its_case(de
     assert desk.get(case).status_code == 404, "nothing is left to be decided"
 
 
+def asked(desk: Desk) -> Any:
+    """Ask the gateway on the page of the case."""
+    return desk.post(f"cases/message:{UNANSWERED}", data={"step": "inquire"})
+
+
 def test_the_gateway_is_asked_from_the_page_and_its_answer_settles_the_case(desk: Desk, town: World) -> None:
-    told = desk.post(f"cases/message:{UNANSWERED}", data={"step": "inquire"})
-    assert "答えを受け取り、案件は解決しました" in told.text
+    assert "答えを受け取り、案件は解決しました" in asked(desk).text
     assert town.jobs.messages()["messages"] == []
+
+
+def test_a_gateway_that_cannot_be_reached_leaves_the_case_where_it_was(desk: Desk, town: World) -> None:
+    town.twin.inquiry_faults = ["unreachable"]
+    told = asked(desk)
+    assert (told.status_code, "FL-GTW-003" in told.text, "電文の状態" in told.text) == (422, True, True)
+    (row,) = town.jobs.messages()["messages"]
+    assert (row["message_id"], row["state"], row["event"]) == (UNANSWERED, "person", "exhausted")
+    assert UNANSWERED in desk.get("cases?kind=message").text
+    town.jobs.submit()
+    assert [row["event"] for row in town.jobs.messages()["messages"] if row["message_id"] == UNANSWERED] == ["exhausted"]
+
+
+def test_a_message_that_never_arrived_is_told_as_that(desk: Desk, town: World) -> None:
+    town.twin.inquiry_faults = ["lies"]
+    told = asked(desk).text
+    assert "届いていないとの答えです" in told
+    assert "解決しました" not in told
+    assert town.sql("SELECT event FROM message_event WHERE message_id = :id ORDER BY id DESC LIMIT 1", id=UNANSWERED) == [("stored",)]
+
+
+def test_an_answer_with_refusals_leads_back_to_the_case(desk: Desk, town: World) -> None:
+    """The gateway took the message and refused its slips: nothing is settled by that."""
+    raw, answer = town.twin._answers[UNANSWERED]
+    refused = [
+        (key, "refused", "E103", int(yen)) for key, yen in re.findall(r"CaseKey>(\d+)<.*?AmountYen>(\d+)<", answer.decode(), re.DOTALL)
+    ]
+    assert len(refused) == 3
+    town.twin._answers[UNANSWERED] = (raw, town.twin._sealed(UNANSWERED, INSTITUTION, "processed", refused))
+    told = asked(desk)
+    assert "登録を断られたものがあります" in told.text
+    assert told.url.path.endswith(f"cases/message:{UNANSWERED}")
+    assert "登録を断られた納付書がある" in told.text
 
 
 def test_an_answer_that_is_lost_again_is_told_and_the_pause_after_it_kept(desk: Desk, town: World) -> None:
@@ -81,11 +118,70 @@ def test_who_may_not_prepare_sees_the_message_and_no_button(desk: Desk, town: Wo
     assert (len(town.twin.calls), town.jobs.proposals(kind="resend")) == (calls, [])
 
 
+@pytest.mark.parametrize("step", ["inquire", "resend", "give_up"])
+def test_every_step_is_for_its_roles(desk: Desk, town: World, step: str) -> None:
+    calls = len(town.twin.calls)
+    for person in OF_A_ROLE:
+        if person.roles[0] in ("input", "treasury"):
+            continue
+        desk.sit(person)
+        assert desk.post(f"cases/message:{UNANSWERED}", data={"step": step, "reason": "確認"}).status_code == 403, person.login
+    desk.sit(OF_110)
+    assert desk.post(f"cases/message:{UNANSWERED}", data={"step": step, "reason": "確認"}).status_code == 404
+    assert (len(town.twin.calls), town.jobs.proposals(kind=step)) == (calls, [])
+    desk.sit(INPUT)
+    assert desk.post("cases/transaction:T261120602U", data={"step": step, "reason": "確認"}).status_code == 404
+    assert desk.post(f"cases/message:{UNANSWERED}", data={"step": step, "reason": "確認"}).status_code == 200
+
+
+def test_one_decision_about_a_message_waits_at_a_time(desk: Desk, town: World) -> None:
+    case = f"cases/message:{UNANSWERED}"
+    proposed(desk, case, step="resend", reason="電話で確かめた")
+    assert "FL-PRP-003" in desk.post(case, data={"step": "give_up", "reason": "打ち切る"}).text
+    assert town.jobs.proposals(kind="give_up") == []
+
+
+def test_a_file_in_quarantine_is_declared_done_with_and_not_offered_again(desk: Desk, town: World) -> None:
+    """Only as long as it lies there unread: a file that is in has nothing to be waived."""
+    day = f"days/{LATE}/{CODE}"
+    town.twin.put_bytes(INSTITUTION, "receipt", LATE, body=b"<half")
+    assert town.jobs.collect()["quarantined"] == 1
+    assert "隔離したままのファイルを、済んだものと 2 人で決めます" in desk.get(day).text
+    where = proposed(desk, f"{day}/waive", kind="receipt", reason="正しいファイルを別に受け取った")
+    page = approved(desk, where)
+    assert re.search(r"隔離したファイルを済みとする</dt><dd[^>]*>はい", page)
+    assert 'name="kind" value="receipt"' not in desk.get(day).text
+
+
+def test_a_proposal_says_when_the_file_has_come_meanwhile(desk: Desk, town: World) -> None:
+    where = proposed(desk, f"days/{LATE}/{CODE}/waive", kind="receipt", reason="届かない")
+    town.receive([], LATE)
+    assert "前提" in desk.get(where).text or "変わ" in desk.get(where).text
+    assert where in desk.get(f"days/{LATE}/{CODE}").text
+    desk.sit(CHIEF)
+    assert "承認して実施する" not in desk.get(where).text
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        (f"days/{LATE}/{CODE}/waive", "reason"),
+        ("bank-accounts/propose", "account"),
+        (f"cases/message:{UNANSWERED}", "reason"),
+        ("cases", "to"),
+    ],
+)
+def test_what_no_keyboard_writes_is_refused(desk: Desk, town: World, path: str, field: str) -> None:
+    told = desk.post(path, data={"step": "resend", "kind": "receipt", "municipality": CODE, "reason": "r", field: "a\0b"})
+    assert (told.status_code, "FL-CHR-001" in told.text) == (422, True)
+    assert town.jobs.proposals(kind="waive") == []
+
+
 def test_a_file_that_does_not_come_is_waived_on_the_page_of_its_day(desk: Desk, town: World) -> None:
     day = f"days/{LATE}/{CODE}"
     page = desk.get(day).text
     assert "ファイルを待たない" in page
-    assert "理由（--reason）を書いてください" in desk.post(f"{day}/waive", data={"kind": "receipt", "reason": ""}).text
+    assert "理由を書いてください" in desk.post(f"{day}/waive", data={"kind": "receipt", "reason": ""}).text
     assert "FL-WTM-006" in desk.post(f"{day}/waive", data={"kind": "nothing", "reason": "試し"}).text
     where = proposed(desk, f"{day}/waive", kind="receipt", reason="システム停止の日だった")
     assert where in desk.get(day).text
@@ -139,6 +235,9 @@ def test_an_account_is_registered_from_the_page_by_two_persons(desk: Desk, town:
 
 def test_an_account_of_another_municipality_is_neither_shown_nor_proposed(desk: Desk, town: World) -> None:
     where = proposed(desk, "bank-accounts/propose", municipality=CODE, account=ACCOUNT)
+    assert "FL-PRP-003" in desk.post("bank-accounts/propose", data={"municipality": CODE, "account": "0002-2-普通-7654321"}).text
+    desk.sit(STRANGER)
+    assert ACCOUNT not in desk.get("bank-accounts").text
     approved(desk, where)
     desk.sit(STRANGER)
     assert ACCOUNT not in desk.get("bank-accounts").text

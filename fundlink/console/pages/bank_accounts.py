@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -17,6 +18,8 @@ from fundlink.desk.proposals import Wanted
 from fundlink.domain.errors import ProblemError, UsageError
 
 KIND = "account"
+SPELLINGS = 20
+"""Of one account: more are a mistake."""
 FIELDS = ("municipality", "account", "holder", "funds", "written_as")
 
 
@@ -27,11 +30,12 @@ def register(request: Request) -> Response:
 
 
 def _register(request: Request, status: int, problems: list[dict[str, Any]], given: dict[str, str]) -> Response:
-    jobs, scope = jobs_of(request), visitor(request).scope
+    jobs = jobs_of(request)
     return show(
         request, "bank_accounts.html", status=status, problems=problems, given={**dict.fromkeys(FIELDS, ""), **given},
         accounts=[row for row in jobs.accounts()["accounts"] if sees(request, row["municipality_code"])],
-        waiting=jobs.proposals(scope=scope, kind=KIND), towns=jobs.morning(scope.municipalities)["municipalities"],
+        waiting=jobs.proposals(scope=visitor(request).scope, kind=KIND),
+        towns=[town for town in jobs.towns() if sees(request, town["code"])],
     )  # fmt: skip
 
 
@@ -45,10 +49,16 @@ def propose(request: Request, form: FormData) -> Response:
         "written_as": [line.strip() for line in given["written_as"].splitlines() if line.strip()],
     }  # fmt: skip
     try:
+        _checked(asked["written_as"])
         told = jobs_of(request).propose(Wanted(KIND, given["account"], signature(request), asked=asked))
     except (ProblemError, UsageError) as error:
         return _register(request, 422, refusal(error), given)
     return away(request, f"proposals/{told['proposal_id']}?done=act")
+
+
+def _checked(spellings: Sequence[str]) -> None:
+    if len(spellings) > SPELLINGS:
+        raise UsageError(f"明細での書き方は {SPELLINGS} 行までです。")
 
 
 ROUTES = (

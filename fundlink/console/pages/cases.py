@@ -150,8 +150,8 @@ def _message(request: Request, case: str) -> dict[str, Any] | None:
     """The message a case is about, as long as persons decide about it, with what was proposed already."""
     kind, _, message_id = case.partition(":")
     jobs = jobs_of(request)
-    rows = jobs.messages("person")["messages"] + jobs.messages("unknown")["messages"] if kind == "message" else []
-    row = next((row for row in rows if row["message_id"] == message_id), None)
+    rows = jobs.messages()["messages"] if kind == "message" else []
+    row = next((row for row in rows if row["message_id"] == message_id and row["state"] in ("person", "unknown")), None)
     if row is None:
         return None
     waiting = [told for deed in OF_A_MESSAGE if (told := jobs.standing_proposal(deed, message_id)) is not None]
@@ -181,15 +181,21 @@ def one(request: Request, form: FormData) -> Response:
 
 def _decided(request: Request, name: str, step: str, given: dict[str, str]) -> Response:
     """Ask the gateway about the message of a case, or propose what becomes of it."""
-    jobs, who, message_id = jobs_of(request), signature(request), name.partition(":")[2]
+    jobs, who, (kind, _, message_id) = jobs_of(request), signature(request), name.partition(":")
+    if kind != "message":
+        raise HTTPException(404)
     if step in OF_A_MESSAGE:
         told = jobs.propose(Wanted(step, message_id, who, given.get("reason", "")))
         return away(request, f"proposals/{told['proposal_id']}?done=act")
     told = jobs.inquire(message_id, who)
     if told["problems"]:
         return _case(request, 422, told["problems"], {})
-    is_open = _message(request, name) is not None
-    return away(request, f"cases/{name}?done=asked" if is_open else "cases?kind=message&done=answered")
+    if told["state"] == "answered" and not told["refused"]:
+        return away(request, "cases?kind=message&done=answered")
+    if told["state"] == "stored":
+        return away(request, "cases?kind=message&done=absent")
+    done = {"answered": "refusals", "rejected": "refusals", "contradicted": "same"}.get(told["state"], "asked")
+    return away(request, f"cases/{name}?done={done}")
 
 
 def _asked(name: str, who: str, given: dict[str, str]) -> Asked:

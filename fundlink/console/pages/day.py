@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from fundlink.console.picture import flow
 from fundlink.console.view import away, jobs_of, posted, refusal, show
-from fundlink.console.visitor import require, signature, visitor, within
+from fundlink.console.visitor import require, sees_whole, signature, visitor, within
 from fundlink.desk.proposals import waiver
 from fundlink.domain.errors import ProblemError, UsageError
 from fundlink.domain.values import iso_date
@@ -58,12 +58,12 @@ def _day(request: Request, whose: tuple[str, str], status: int, problems: list[d
     return show(
         request, "day.html", status=status, told=told, flow=flow(told), before=calendar.previous_business_day(wanted), no_fund=NO_FUND,
         after=calendar.next_business_day(wanted), today=jobs.rooms.today(), problems=problems, given=given,
-        waivers={file["kind"]: _waiver(request, file) for file in told["files"] if file["state"] in LACKING or file["quarantined"]},
+        waivers={file["kind"]: _waiver(request, file) for file in told["files"]} if sees_whole(request) else {}, lacking=LACKING,
     )  # fmt: skip
 
 
 def _waiver(request: Request, file: dict[str, Any]) -> dict[str, Any]:
-    """What waits for approval about a file that is lacking; empty when nobody proposed anything."""
+    """What waits for approval about a file; empty when nobody proposed anything."""
     asked = {"municipality": file["municipality_code"], "kind": file["kind"], "day": file["business_day"]}
     return jobs_of(request).standing_proposal("waive", waiver(asked, "", "").subject) or {}
 

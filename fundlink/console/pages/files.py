@@ -107,7 +107,18 @@ def received(request: Request) -> Response:
     """One file of the gateway or a bank."""
     require(request, "files.read")
     told = found(jobs_of(request).received_file, int(request.path_params["number"]), scope=visitor(request).scope)
-    return show(request, "received.html", told=told)
+    return show(request, "received.html", told=told, has_day=_has_day(request, told))
+
+
+def _has_day(request: Request, told: dict[str, Any]) -> bool:
+    """Whether there is a page of the file's business day that speaks of files of its kind."""
+    if told["state"] != "quarantined" or not told["summary"]["business_day"]:
+        return False
+    try:
+        day = jobs_of(request).day_at_a_glance(told["municipality_code"], told["summary"]["business_day"])
+    except ProblemError:
+        return False
+    return any(file["kind"] == told["kind"] for file in day["files"])
 
 
 def raw(request: Request) -> Response:

@@ -26,10 +26,12 @@ def settlement(request: Request) -> Response:
     return _shown(request, 200, [])
 
 
-def _shown(request: Request, status: int, problems: list[dict[str, Any]]) -> Response:
+def _shown(request: Request, status: int, problems: list[dict[str, Any]], given: str = "") -> Response:
     told = _of(request)
     undoing = jobs_of(request).standing_proposal("unsettle", told["settlement_key"])
-    return show(request, "settlement.html", status=status, told=told, mine=_is_mine(request, told), undoing=undoing, problems=problems)
+    return show(
+        request, "settlement.html", status=status, told=told, mine=_is_mine(request, told), undoing=undoing, given=given, problems=problems
+    )
 
 
 def _is_mine(request: Request, told: dict[str, Any]) -> bool:
@@ -57,7 +59,7 @@ def decide(request: Request, form: FormData) -> Response:
             return away(request, f"proposals/{made['proposal_id']}?done=act")
         _done(request, (told, step), form)
     except (ProblemError, UsageError) as error:
-        return _shown(request, 422, refusal(error))
+        return _shown(request, 422, refusal(error), str(form.get("reason", "")) if step == "unsettle" else "")
     return away(request, f"settlements/{told['settlement_key']}?done={step}")
 
 

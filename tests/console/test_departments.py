@@ -56,6 +56,17 @@ def test_what_is_of_the_whole_municipality_takes_somebody_of_the_whole(desk: Des
         town.jobs.prepare_close(DAYS[3], OF_110.login, municipality=CODE)
 
 
+def test_what_takes_somebody_of_the_whole_is_not_offered_to_others(desk: Desk) -> None:
+    """A form that can only be refused is none."""
+    forms = {
+        f"days/{PREPARED}/{CODE}/close": "close/approve",
+        f"settlements/{key(TWO_ANSWERS, '601')}": 'name="reason"', f"days/{LATE}/{CODE}": "/waive", "bank-accounts": "bank-accounts/propose",
+    }  # fmt: skip
+    for person, is_offered in ((CHIEF, True), (OF_110, False)):
+        desk.sit(person)
+        assert {path: form in desk.get(path).text for path, form in forms.items()} == dict.fromkeys(forms, is_offered), person.login
+
+
 def test_an_act_is_for_the_department_whose_bill_it_is(town: World) -> None:
     town.jobs.withdraw_act(1, CLERK.login, "")
     for who, name in ((OF_120, DOUBLE), (OF_110, UNKNOWN)):

@@ -54,6 +54,12 @@ def _instead(place: Any, name: str, told: Any) -> Callable[[Plant], None]:
     return lambda plant: plant.wrap(place, name, lambda _honest, *_a, **_k: told)
 
 
+def _forgotten(plant: Plant) -> None:
+    """Neither who lists files knows the old ones, nor who stores them: either alone is caught by the other."""
+    _instead(receipts, "known", set())(plant)
+    _instead(receipts, "received_as", None)(plant)
+
+
 def _rows(change: Callable[[tuple[Any, ...], str], tuple[Any, ...] | None], kind: str = "receipt") -> Callable[[Plant], None]:
     """Records of a received file are not as they were read: (position, municipality, record …)."""
 
@@ -175,7 +181,7 @@ _YEN = -3  # the amount in a receipt row: …, channel, amount, paid_on, booked_
 
 DEFECTS: dict[str, Defect] = {
     "receipt_dedupe_dropped": Defect("a resend of a receipt is stored again", _sql(" ON CONFLICT (transaction_key, stage) DO NOTHING", "")),
-    "known_files_forgotten": Defect("files taken before are taken again", _instead(receipts, "known", set())),
+    "known_files_forgotten": Defect("files taken before are taken again", _forgotten),
     "late_files_unseen": Defect("the list of files is read behind the highest number", _only_higher_numbers),
     "acknowledged_before_commit": Defect("intake says yes although nothing was kept", _early_acknowledgement),
     "failed_commit_unheard": Defect("an error of COMMIT is swallowed", _deaf_commit),

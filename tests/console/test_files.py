@@ -14,7 +14,7 @@ from fundlink.store import verify
 from tests.builders import CODE, World, bills
 from tests.console.persons import CHIEF, CLERK, INPUT, OF_A_ROLE, STRANGER, Desk, Staffed
 from tests.console.test_pages import text
-from tests.console.town import tried
+from tests.console.town import WRONG_FILE, tried
 
 AUDITOR = OF_A_ROLE[4]
 FUTURE = {"fund_code": "651", "due_on": "2027-03-31", "payable_until": "2027-05-10"}
@@ -48,7 +48,11 @@ def test_what_arrived_is_listed_newest_first_and_narrowed(desk: Desk, town: Worl
     assert more[-1] == "bills.csv", "the oldest comes last"
     every = town.sql("SELECT COUNT(*) FROM file WHERE channel <> 'api-bill'")[0][0] + town.sql("SELECT COUNT(*) FROM received_file")[0][0]
     assert len(names) + len(more) == every
-    assert re.findall(r'<th scope="row"><a [^>]*>([^<]+)</a>', desk.get("files?state=accepted").text) == ["hoken-1124.csv", "bills.csv"]
+    assert re.findall(r'<th scope="row"><a [^>]*>([^<]+)</a>', desk.get("files?state=accepted").text) == [
+        "hoken-1124.csv",
+        "hoken-1120.csv",
+        "bills.csv",
+    ]
     assert "bills.csv" not in desk.get("files?source=gateway").text
     assert "hoken-1124.csv" in desk.get("files?day=2026-11-24").text
     assert "hoken-1124.csv" not in desk.get("files?day=2026-11-20").text
@@ -60,24 +64,24 @@ def test_what_arrived_is_listed_newest_first_and_narrowed(desk: Desk, town: Worl
 
 
 def test_a_rejected_row_is_shown_as_it_came_to_who_may_see_it(desk: Desk) -> None:
-    page = desk.get("files/2").text
+    page = desk.get(f"files/{WRONG_FILE}").text
     assert "12x" in page
     assert "FL-" in page
     assert "3 行目" in page
-    assert desk.get("files/2/raw").content.count(b"\r\n") == 5
+    assert desk.get(f"files/{WRONG_FILE}/raw").content.count(b"\r\n") == 5
     desk.sit(AUDITOR)
-    hidden = desk.get("files/2").text
+    hidden = desk.get(f"files/{WRONG_FILE}").text
     assert "FL-" in hidden
     assert "12x," not in hidden
     assert "個人情報があるため" in hidden
-    assert desk.get("files/2/raw").status_code == 403
+    assert desk.get(f"files/{WRONG_FILE}/raw").status_code == 403
 
 
 def test_bytes_that_were_taken_away_are_noted(desk: Desk, town: World) -> None:
-    desk.get("files/2/raw")
+    desk.get(f"files/{WRONG_FILE}/raw")
     desk.get("files/received/1/raw")
     noted = town.sql("SELECT actor, subject FROM audit WHERE act = 'files.download' ORDER BY seq")
-    assert noted == [(CLERK.number, "file:intake:2"), (CLERK.number, "file:received:1")]
+    assert noted == [(CLERK.number, "file:intake:3"), (CLERK.number, "file:received:1")]
 
 
 def test_a_file_is_tried_without_a_trace_and_then_taken_the_very_same_bytes(desk: Desk, town: World) -> None:
@@ -160,7 +164,7 @@ def test_the_form_of_a_file_needs_the_token_too(desk: Desk, town: World) -> None
 
 
 def test_a_file_is_taken_back_by_two_persons(desk: Desk, town: World) -> None:
-    assert "FL-PRP-003" in desk.post("files/2/rollback", data={"reason": "もう一度"}).text
+    assert "FL-PRP-003" in desk.post(f"files/{WRONG_FILE}/rollback", data={"reason": "もう一度"}).text
     page = desk.get("proposals/1").text
     assert "承認は別の人が行います" in page
     assert "承認して実施する" not in page
@@ -172,5 +176,5 @@ def test_a_file_is_taken_back_by_two_persons(desk: Desk, town: World) -> None:
     assert "FL-VER-002" in desk.post("proposals/1/approve", data={"sha256": "1" * 64}).text
     done = desk.post("proposals/1/approve", data={"sha256": sha256})
     assert "実施しました" in done.text
-    assert "取消済み" in desk.get("files/2").text
-    assert town.sql("SELECT event FROM file_event WHERE file_id = 2 ORDER BY id DESC LIMIT 1") == [("rolled_back",)]
+    assert "取消済み" in desk.get(f"files/{WRONG_FILE}").text
+    assert town.sql("SELECT event FROM file_event WHERE file_id = 3 ORDER BY id DESC LIMIT 1") == [("rolled_back",)]

@@ -14,7 +14,7 @@ from fundlink.console.pages import ROUTES
 from fundlink.desk import accounts
 from tests.builders import CODE
 from tests.console.persons import ADMIN, LEAVER, OF_A_ROLE, STRANGER, Desk, Staffed
-from tests.console.town import OPEN_BILL, PREPARED, TWO_ANSWERS, YESTERDAY, key
+from tests.console.town import OPEN_BILL, PREPARED, TWO_ANSWERS, WRONG_FILE, YESTERDAY, key
 
 PERSONS = (*OF_A_ROLE, ADMIN)
 EVERYBODY = frozenset({"input", "review", "approve", "treasury", "audit", "admin"})
@@ -83,9 +83,9 @@ ALLOWED: dict[str, tuple[Cell, ...]] = {
     ),
     "GET /files": (Cell("files", is_of_a_town=False),),
     "GET /files/streams": (Cell("files/streams", is_of_a_town=False),),
-    "GET /files/{number:int}": (Cell("files/2"),),
-    "GET /files/{number:int}/raw": (Cell("files/2/raw", READERS - {"audit"}),),
-    "POST /files/{number:int}/rollback": (Cell("files/2/rollback", frozenset({"input", "treasury"})),),
+    "GET /files/{number:int}": (Cell(f"files/{WRONG_FILE}"),),
+    "GET /files/{number:int}/raw": (Cell(f"files/{WRONG_FILE}/raw", READERS - {"audit"}),),
+    "POST /files/{number:int}/rollback": (Cell(f"files/{WRONG_FILE}/rollback", frozenset({"input", "treasury"})),),
     "GET /files/received/{number:int}": (Cell("files/received/1"),),
     "GET /files/received/{number:int}/raw": (Cell("files/received/1/raw", READERS - {"audit"}),),
     "GET /upload": (Cell("upload", frozenset({"input"}), is_of_a_town=False),),

@@ -42,7 +42,8 @@ def test_every_key_that_is_said_exists_and_every_key_is_said() -> None:
         for text in (*TEMPLATES.values(), CODE)
         for key in re.findall(r'["\']([a-z0-9]+(?:\.[a-z0-9_-]+)+|name|skip|nav|language|footer|problems)["\']', text)
     }
-    stems = {stem for text in TEMPLATES.values() for stem in re.findall(r'["\']([a-z0-9.]+[.a-z])["\'] ~', text)}
+    stems = {stem for text in TEMPLATES.values() for stem in re.findall(r'["\'](?:([a-z0-9.]+[.a-z])["\'] ~|([a-z]+\.)["\'])', text)}
+    stems = {one for found in stems for one in found if one}
     unused = [key for key in table() if key not in said and not any(key.startswith(stem) for stem in stems)]
     assert unused == []
     for name, text in TEMPLATES.items():

@@ -153,6 +153,8 @@ WRONG_LINES = (
     {**RIGHT_LINE, "氏名": "見本水道組合", "納期限": "12月25日"},
 )
 PROBLEMS_DRAFT, READY_DRAFT = 1, 2
+WRONG_FILE = 3
+"""The file with a row that is not taken: the third that came."""
 
 
 def _workbooks(world: World) -> None:

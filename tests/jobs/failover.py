@@ -25,6 +25,8 @@ from typing import Any, NamedTuple
 import psycopg
 
 from fundlink.config import TOKYO
+from fundlink.store.engine import Store
+from fundlink.store.ledger import ledger
 from tests.jobs.stage import COMMAND, Server
 
 ORDER = ("worker-1", "api-1", "mock", "worker-2", "api-2")
@@ -157,10 +159,23 @@ def compare(folder: Path, bills: int, pace: Pace) -> tuple[Told, Told]:
     try:
         quiet = _played(server, folder / "undisturbed", bills)
         torn = _played(server, folder / "killed", bills, pace.beside(quiet.seconds))
+        if torn.result["ledger"] != quiet.result["ledger"]:
+            sys.stderr.write(f"differ in: {_differing(server, ('undisturbed', 'killed'))}\n")
     finally:
         server.stop()
     assert _today() == day, "the day changed meanwhile, and with it what the two have played: run it again"
     return quiet, torn
+
+
+def _differing(server: Server, names: tuple[str, str]) -> list[str]:
+    """The parts of the ledger that are not the same in two databases, as they are now."""
+    found = []
+    for name in names:
+        store = Store(server.url.rsplit("/", 1)[0] + f"/{name}")
+        with store.read() as connection:
+            found.append(ledger(connection).parts)
+        store.close()
+    return [part for part in found[0] if found[0][part] != found[1][part]]
 
 
 def _played(server: Server, home: Path, bills: int, pace: Pace | None = None) -> Told:

@@ -87,6 +87,36 @@ def test_t01_t02_t11_t12_a_lost_answer_is_asked_for_and_takes_effect_once(office
     sound(office)
 
 
+class KilledError(BaseException):
+    """The process is gone at this point; nothing that it would have done comes after."""
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["sent", "not sent"])
+def test_a_step_that_is_gone_on_with_tells_of_what_the_killed_one_left_unanswered(
+    office: World, monkeypatch: pytest.MonkeyPatch, *, taken: bool
+) -> None:
+    """The engine takes ``send`` again with the ticket that it had: zero unknown would say that the gateway knows every slip."""
+    ticket = {**office.jobs.step("submit", "clear_up", {})}
+    ticket |= office.jobs.step("submit", "compose", ticket)
+    send = office.twin.submit
+
+    def dies(message_id: str, body: bytes) -> bytes:
+        if taken:
+            send(message_id, body)
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(office.twin, "submit", dies)
+        with pytest.raises(KilledError):
+            office.jobs.step("submit", "send", ticket)
+    told = office.jobs.step("submit", "send", ticket)
+    assert (told["registered"], told["unknown"]) == (0, 3)
+    told = office.jobs.submit()
+    assert (told["registered"], told["unknown"]) == (3, 0)
+    assert set(office.twin.effects.values()) == {1}
+    sound(office)
+
+
 @pytest.mark.parametrize("fault", ["html", "unsigned", "wrong_signature"])
 def test_t12_what_came_instead_of_an_answer_is_kept(office: World, fault: str) -> None:
     office.twin.faults = [fault]

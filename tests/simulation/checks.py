@@ -201,6 +201,11 @@ class Checks:
             return [f"I-06 {message_id} is sent before it is stored"]
         return [] if kept[0][0] == hashlib.sha256(body).hexdigest() else [f"I-06 {message_id} is sent with other bytes than were stored"]
 
+    def submitted(self, unknown: int) -> list[str]:
+        """What a submit says has no answer has none, whichever of its steps were killed and gone on with."""
+        open_slips = int(self.rows("SELECT COALESCE(SUM(m.records), 0) FROM message m JOIN open_message o ON o.message_id = m.id")[0][0])
+        return [] if unknown == open_slips else [f"submit says {unknown} slips are unknown, {open_slips} have no answer"]
+
     def acknowledged(self, sha256: str, told: dict[str, Any]) -> list[str]:
         """A core system was told about its file; that must have happened."""
         events = [str(row[0]) for row in self.rows(f"SELECT e.event FROM file_event e JOIN file f ON f.id = e.file_id WHERE f.sha256 = '{sha256}'")]  # fmt: skip

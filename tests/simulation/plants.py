@@ -17,7 +17,7 @@ from cryptography import x509
 from fundlink import pipeline, store
 from fundlink.connectors import core_files, envelope
 from fundlink.formats import fixed_reader
-from fundlink.pipeline import absence, closing, collect, intake, places, reconcile
+from fundlink.pipeline import absence, closing, collect, intake, places, reconcile, sending
 from fundlink.pipeline.rooms import Rooms
 from fundlink.reconcile import totals
 from fundlink.reconcile.sequence import Verdict
@@ -210,6 +210,7 @@ DEFECTS: dict[str, Defect] = {
         _event(lambda event, more: ("answered" if event == "stored" and "absent" in str(more.get("detail")) else event, more)),
     ),
     "rejected_not_told_again": Defect("slips of a rejected message are never sent again", lambda plant: plant.wrap(_home_of("ask_again"), "ask_again", lambda *_a, **_k: 0)),
+    "adopted_submit_forgets": Defect("a submit that is gone on with after a kill does not count what the killed one sent", _instead(sending, "_unanswered", {})),
     "update_not_told": Defect("a changed amount is not told to the gateway", _sql("l.effect IN ('updated', 'cancelled') AND", "l.effect IN ('cancelled') AND")),
     "lost_cancel": Defect("a cancellation has no effect", _sql("WHEN v.action = '9' THEN 'cancelled'", "WHEN v.action = '9' THEN 'unchanged'")),
     "paid_bill_changed": Defect("a paid bill is changed without a word", _sql("THEN 'conflict'", "THEN 'updated'")),

@@ -159,6 +159,8 @@ class Workers:
     def _finish(self, worker: Worker, job: Job) -> None:
         self._drop(worker)
         self.done[job.verb] = self.done.get(job.verb, 0) + 1
+        if job.verb == "submit":
+            self.world.violations += self.world.checks.submitted(job.ticket["unknown"])
         if job.file is None or job.core is None or job.file.told is not None:
             return
         told = {name: job.ticket.get(name) for name in ("quarantined", "created", "updated", "duplicate_of")}

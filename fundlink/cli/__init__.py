@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -73,6 +74,7 @@ def main() -> None:
     try:
         sys.exit(_run(sys.argv[1:]))
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever interrupts twice has been heard the first time
         sys.exit(_tell(INTERRUPTED, "中断しました。確定したところまでは残っています。同じコマンドで続きから行えます。", []))
     except BrokenPipeError:
         _silence()
@@ -81,11 +83,9 @@ def main() -> None:
 
 def _run(arguments: list[str]) -> int:
     try:
-        code = app(arguments, standalone_mode=False)
+        code = _called(arguments)
     except typer.Exit as done:
         return int(done.exit_code)
-    except (typer.Abort, KeyboardInterrupt):
-        raise KeyboardInterrupt from None
     except TyperException as error:
         return _misused(error)
     except UsageError as error:
@@ -102,6 +102,19 @@ def _run(arguments: list[str]) -> int:
     if code == INTERRUPTED:  # what the command library makes of an interruption
         raise KeyboardInterrupt
     return int(code) if isinstance(code, int) else 0
+
+
+def _called(arguments: list[str]) -> Any:
+    """What the command answers; whatever went wrong because of an interruption (work being put away, mostly) is the interruption."""
+    try:
+        return app(arguments, standalone_mode=False)
+    except BaseException as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, (typer.Abort, KeyboardInterrupt)):
+                raise KeyboardInterrupt from None
+            cause = cause.__context__
+        raise
 
 
 def _unforeseen(error: Exception) -> Problem:

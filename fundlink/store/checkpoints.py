@@ -33,8 +33,9 @@ class Checkpoints:
             if self._rows < ROWS or self._stopped:
                 return
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="fundlink-checkpoint", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name="fundlink-checkpoint", daemon=True)
+                thread.start()  # may be interrupted: what has not been started cannot be waited for
+                self._thread = thread
             self._changed.notify()
 
     def stop(self) -> None:

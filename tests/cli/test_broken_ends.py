@@ -39,6 +39,38 @@ def test_an_interrupted_run_says_so_in_one_object(home: Path, tmp_path: Path) ->
     assert json.loads(again.stdout)["created"] == 60_000
 
 
+# the first transaction is interrupted, putting the database away fails, and the person is impatient
+UNTIDY = """
+import os, signal
+from fundlink import cli
+from fundlink.store.engine import Store
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+told = cli._tell
+
+def interrupt(*_said):
+    os.kill(os.getpid(), signal.SIGINT)
+
+def fail(_store):
+    raise RuntimeError("cannot be put away")
+
+def tell(*said):
+    interrupt()
+    return told(*said)
+
+Store.write, Store.close, cli._tell = interrupt, fail, tell
+cli.main()
+"""
+
+
+def test_what_fails_while_an_interrupted_run_is_put_away_is_the_interruption(home: Path, tmp_path: Path) -> None:
+    path = write_bills(tmp_path / "b.csv")
+    said = subprocess.run([sys.executable, "-c", UNTIDY, "intake", str(path), "--json"], check=False, capture_output=True)
+    assert (said.returncode, json.loads(said.stdout)["exit"]) == (130, 130)
+    assert "Traceback" not in said.stderr.decode()
+    assert not (home / "errors.log").exists()
+
+
 def _staged(home: Path) -> bool:
     engine = sa.create_engine(f"sqlite:///{home / 'fundlink.db'}", poolclass=sa.pool.NullPool)
     try:

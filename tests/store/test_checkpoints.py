@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,26 @@ def test_a_checkpoint_that_fails_loses_nothing_and_stops_nothing(tmp_path: Path,
     with again.read() as connection:
         assert connection.execute(sa.text("SELECT COUNT(*) FROM t")).scalar() == 2 * ROWS
     again.close()
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_a_start_that_is_interrupted_hinders_no_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, started: bool) -> None:
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        if thread.name != "fundlink-checkpoint":
+            start(thread)
+            return
+        if started:
+            start(thread)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    store = Store(f"sqlite:///{tmp_path / 'a.db'}")
+    with pytest.raises(KeyboardInterrupt):
+        _filled(store, ROWS)
+    store.close()
+    left = [thread for thread in threading.enumerate() if thread.name == "fundlink-checkpoint"]
+    for thread in left:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in left)

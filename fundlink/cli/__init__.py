@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -71,6 +72,7 @@ def version(as_json: bool = typer.Option(False, "--json", help="JSON で出力")
 
 def main() -> None:
     """Run a command; everything that can go wrong on purpose becomes words and an exit code."""
+    _keep_no_log()
     try:
         sys.exit(_run(sys.argv[1:]))
     except KeyboardInterrupt:
@@ -79,6 +81,13 @@ def main() -> None:
     except BrokenPipeError:
         _silence()
         sys.exit(141)
+
+
+def _keep_no_log() -> None:
+    """A library's warning, with its traceback, is no word to a clerk; the commands that stay (serve, work) configure logs."""
+    records = logging.getLogger()
+    if not records.handlers:
+        records.addHandler(logging.NullHandler())
 
 
 def _run(arguments: list[str]) -> int:

@@ -99,9 +99,8 @@ def submit(as_json: Json = False) -> int:
 
 
 def _submit_words(r: Mapping[str, Any]) -> str:
-    lines = [
-        f"電文 {r['messages']:,} 通  納付書 {r['slips']:,} 件（受付 {r['registered']:,}  不可 {r['refused']:,}  結果不明 {r['unknown']:,}）"
-    ]
+    answered = f"電文 {r['messages']:,} 通  納付書 {r['slips']:,} 件（受付 {r['registered']:,}  不可 {r['refused']:,}）"
+    lines = [f"{answered}  いま結果不明 {r['unknown']:,} 件"]  # also of messages that this run left alone
     if r["waiting"]:
         lines.append(f"  時刻を待っている電文 {r['waiting']:,} 通（次は {r['next_try_at']}）")
     if r["person"]:

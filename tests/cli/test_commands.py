@@ -123,6 +123,7 @@ def test_an_unreachable_gateway_is_said_and_nothing_is_lost(run: Run, tmp_path: 
     for _ in range(2):
         said = run("submit", "--json")
         assert (said.code, said.json["unknown"], said.json["problems"][0]["code"]) == (1, 3, "FL-GTW-003")
+    assert "不可 0）  いま結果不明 3 件" in run("submit").out
     assert run("collect", "--json").json["problems"][0]["code"] == "FL-GTW-003"
 
 

@@ -12,6 +12,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from typing import Any
 
 import typer
@@ -39,6 +40,7 @@ from fundlink.domain.errors import BusyError, ConfigurationError, FundlinkError,
 from fundlink.domain.problems import Problem, problem
 
 INTERRUPTED = 130
+AGAIN_S = 0.05
 app = typer.Typer(
     name="fundlink",
     help="団体の公金（税以外）を eLTAX 形式でやり取りするための、つなぎのソフトです。",
@@ -73,6 +75,8 @@ def version(as_json: bool = typer.Option(False, "--json", help="JSON で出力")
 def main() -> None:
     """Run a command; everything that can go wrong on purpose becomes words and an exit code."""
     _keep_no_log()
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _hear_again
     try:
         sys.exit(_run(sys.argv[1:]))
     except KeyboardInterrupt:
@@ -88,6 +92,14 @@ def _keep_no_log() -> None:
     records = logging.getLogger()
     if not records.handlers:
         records.addHandler(logging.NullHandler())
+
+
+def _hear_again(told: sys.UnraisableHookArgs) -> None:
+    """An interruption that fell where none can be raised (while something was put away) comes once more, a moment later."""
+    if issubclass(told.exc_type, KeyboardInterrupt):
+        threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(told)
 
 
 def _run(arguments: list[str]) -> int:

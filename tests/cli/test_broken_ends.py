@@ -72,6 +72,35 @@ def test_what_fails_while_an_interrupted_run_is_put_away_is_the_interruption(hom
     assert not (home / "errors.log").exists()
 
 
+# the interruption falls into the end of an object, where python cannot raise it
+UNHEARD = """
+import os, signal, threading
+from fundlink.cli import main
+from fundlink.store.engine import Store
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+class Ending:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+def write(_store):
+    Ending()
+    threading.Event().wait(30)
+    raise RuntimeError("nobody was heard")
+
+Store.write = write
+main()
+"""
+
+
+def test_an_interruption_that_python_swallowed_is_heard_all_the_same(home: Path, tmp_path: Path) -> None:
+    path = write_bills(tmp_path / "b.csv")
+    said = subprocess.run([sys.executable, "-c", UNHEARD, "intake", str(path), "--json"], check=False, capture_output=True)
+    assert (said.returncode, json.loads(said.stdout)["exit"]) == (130, 130)
+    assert said.stderr.decode().strip() == json.loads(said.stdout)["message"]
+
+
 def _staged(home: Path) -> bool:
     engine = sa.create_engine(f"sqlite:///{home / 'fundlink.db'}", poolclass=sa.pool.NullPool)
     try:

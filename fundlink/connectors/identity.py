@@ -6,6 +6,7 @@ Used by the envelope, bootstrap and tests. It never decides whom to trust.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import hashlib
 from typing import Final
 
@@ -28,7 +29,7 @@ class Signer:
 
     def __init__(self, key_pem: bytes, certificate_pem: bytes) -> None:
         try:
-            key = serialization.load_pem_private_key(key_pem, password=None)
+            key = _private(key_pem)
             certificate = x509.load_pem_x509_certificate(certificate_pem)
         except (ValueError, TypeError):
             raise ConfigurationError([problem("FL-CFG-003", detail="PEM")]) from None
@@ -63,6 +64,12 @@ class Signer:
     def fingerprint(self) -> str:
         """SHA-256 of its certificate as people compare it, lower-case hex."""
         return hashlib.sha256(self.certificate_der).hexdigest()
+
+
+@functools.lru_cache(maxsize=16)
+def _private(pem: bytes) -> object:
+    """Whether an RSA key is one takes 40 ms to tell: once a key and process, however often the work begins anew."""
+    return serialization.load_pem_private_key(pem, password=None)
 
 
 def _usable(key: object) -> bool:

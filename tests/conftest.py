@@ -9,11 +9,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import postgresql
 from tests.builders import World
 from tests.builders import world as build_world
 from tests.molds import Make, Molds, schema
+
+# how fast a loaded machine makes examples says nothing about the product; an example that fails is printed as it was
+settings.register_profile("fundlink", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fundlink")
 
 
 @pytest.fixture(autouse=True)

@@ -471,7 +471,7 @@ def test_X27_the_bare_declaration_is_harmless() -> None:
 
 # --- anything at all
 @given(st.binary(max_size=200) | st.text(alphabet="<>!?-[]&;a/=\"' xml:DOCTYPE\n", max_size=200).map(str.encode))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_bytes_are_parsed_or_refused_with_a_code(data: bytes) -> None:
     try:
         safe_xml.parse(data)
@@ -483,7 +483,7 @@ def test_any_bytes_are_parsed_or_refused_with_a_code(data: bytes) -> None:
 
 
 @given(st.integers(0, len(message()) - 1), st.integers(0, 255))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_changed_byte_is_read_or_refused(at: int, byte: int) -> None:
     data = bytearray(message())
     data[at] = byte

@@ -42,7 +42,7 @@ def test_what_is_sealed_opens_to_the_same_octets(who: b.Identity) -> None:
 
 
 @given(st.lists(st.integers(0, 2_000), max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_cut_into_pieces_does_not_matter(cuts: list[int]) -> None:
     document = b.body(7)
     edges = [0, *sorted(min(cut, len(document)) for cut in cuts), len(document)]

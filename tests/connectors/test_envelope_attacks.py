@@ -326,7 +326,7 @@ def test_every_byte_of_a_sealed_document_counts() -> None:
 
 
 @given(st.sampled_from(WRITINGS), st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_mutated_documents_open_to_the_signed_octets_or_not_at_all(writing: tuple[bytes, bytes], data: Any) -> None:
     signed, octets = writing
     at = data.draw(st.integers(0, len(signed) - 1))
@@ -345,6 +345,6 @@ def test_the_other_implementation_accepts_the_good_ones() -> None:
 
 @given(st.binary(max_size=300))
 @example(b"<ds:Signature ")
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_are_refused_in_words(data: bytes) -> None:
     assert isinstance(outcome(data), str)

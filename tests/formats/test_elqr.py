@@ -127,7 +127,7 @@ def test_crc_vector() -> None:
 
 
 @given(FIELDS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_two_writers_and_two_readers_agree(fields: elqr.ElqrFields) -> None:
     payload = elqr.encode(fields)
     assert payload == write(fields)
@@ -162,7 +162,7 @@ def test_every_single_changed_digit_is_refused(fields: elqr.ElqrFields) -> None:
 
 
 @given(FIELDS, st.integers(0, 253))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_swapped_neighbours_are_refused(fields: elqr.ElqrFields, at: int) -> None:
     payload = elqr.encode(fields)
     swapped = payload[:at] + payload[at + 1] + payload[at] + payload[at + 2 :]
@@ -232,7 +232,7 @@ def test_what_is_not_255_digits_is_refused(payload: str) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_told_and_never_raises(text: str) -> None:
     assert elqr.decode(text).problems
 
@@ -284,7 +284,7 @@ def test_check_digits_come_from_the_named_function(monkeypatch: pytest.MonkeyPat
 
 
 @given(FIELDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_symbol_is_version_6_level_m_and_carries_the_digits(fields: elqr.ElqrFields) -> None:
     payload = elqr.encode(fields)
     image = Image.open(io.BytesIO(elqr.symbol(payload)))

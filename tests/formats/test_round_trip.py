@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fundlink.formats.profiles import Message
@@ -25,7 +25,7 @@ def _with_texts(given_message: Message, record: Any, texts: list[str]) -> Any:
 
 
 @pytest.mark.parametrize(("name", "kind"), MESSAGES)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 @given(seed=st.integers(0, 10**6), rows=st.integers(1, 4), texts=st.lists(st.text(LETTERS, max_size=40), min_size=3, max_size=3))
 def test_what_is_written_is_read_again(name: str, kind: str, seed: int, rows: int, texts: list[str]) -> None:
     given_message = message(name, kind)

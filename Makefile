@@ -27,10 +27,11 @@ venv: $(VENV)/run.ok  ## 製品の入った .venv を作る / build .venv with t
 demo: $(VENV)/run.ok  ## 見本データで全工程を通す / run the whole road on sample data
 	FUNDLINK_HOME="$(DEMO_HOME)" $(BIN)/fundlink demo
 
+# three processes on two cores: some tests wait for workers to be taken for dead, or for pages over a slow line
 # thousands of small databases are not about the disk: in memory where there are 6 GB of it to spare
 MEMORY := $(shell test -w /dev/shm && df -Pk /dev/shm | awk 'NR == 2 && $$4 > 6000000 { print "TMPDIR=/dev/shm" }')
 test: $(VENV)/all.ok  ## すべての試験 / every test (SQLite and PostgreSQL)
-	$(MEMORY) $(BIN)/pytest -q -n 2 --dist loadfile
+	$(MEMORY) $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 
 KILLS ?= 2000
 ON ?= sqlite

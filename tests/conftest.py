@@ -16,6 +16,20 @@ from tests.builders import World
 from tests.builders import world as build_world
 from tests.molds import Make, Molds, schema
 
+LONG = (
+    "console/test_every_page", "house/test_bench", "jobs/test_workers", "journeys/test_crashes", "store/test_upgrade", "jobs/test_one_process",
+    "crash/test_crash", "simulation/test_seeds", "scenarios/test_on_postgresql", "jobs/test_crowd", "cli/test_demo", "crash/test_disk",
+    "desk/test_backup", "console/test_browser",
+)  # fmt: skip
+"""Files that take half a minute and more, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files begin: no process is left alone with one of them at the end."""
+    places = {f"{name}.py": at for at, name in enumerate(LONG)}
+    items.sort(key=lambda item: next((at for name, at in places.items() if item.path.as_posix().endswith(name)), len(places)))
+
+
 # how fast a loaded machine makes examples says nothing about the product; an example that fails is printed as it was
 settings.register_profile("fundlink", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fundlink")
